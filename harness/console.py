@@ -1,0 +1,149 @@
+"""What a person sees in the terminal: a header, a line a step, a table, the next command.
+
+Progress and diagnostics go to standard error, results to standard output, so that a
+result can be piped. Writes to the two streams and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+_BAR_WIDTH = 24
+_REDRAW_SECONDS = 0.1
+
+
+@dataclass
+class Step:
+    """One line of progress: set ``detail`` to what the step found."""
+
+    name: str
+    stream: TextIO
+    started: float = field(default_factory=time.monotonic)
+    detail: str = ""
+    _drawn: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long the step has been running, in seconds."""
+        return time.monotonic() - self.started
+
+    def progress(self, done: int, total: int) -> None:
+        """Redraw the bar when standard error is a terminal.
+
+        ``done`` and ``total`` are in the same unit, bytes or rows; a total of 0 means
+        that it is not known, and only ``done`` is shown.
+        """
+        now = time.monotonic()
+        if not self.stream.isatty() or now - self._drawn < _REDRAW_SECONDS:
+            return
+        self._drawn = now
+        if total > 0:
+            share = min(done / total, 1.0)
+            filled = int(share * _BAR_WIDTH)
+            bar = "#" * filled + "-" * (_BAR_WIDTH - filled)
+            text = f"[{bar}] {share:4.0%}"
+        else:
+            text = f"{done:,}"
+        self.stream.write(f"\r\x1b[K{self.name} ... {text}")
+        self.stream.flush()
+
+
+class Console:
+    """Prints a task's header, steps, table and next command.
+
+    ``quiet`` keeps progress off standard error; results are printed all the same.
+    """
+
+    def __init__(
+        self,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        self.out = out or sys.stdout
+        self.err = err or sys.stderr
+        self.quiet = quiet
+
+    def header(self, task: str, target: str, run_id: str | None = None) -> None:
+        """Name the task, the target (its password already redacted) and the run."""
+        run = f"  run {run_id}" if run_id else ""
+        self.note(f"carryover {task}  target {target}{run}")
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Print ``name ... detail  seconds`` around a piece of work."""
+        step = Step(name, self.err)
+        if not self.quiet:
+            self.err.write(f"{name} ... ")
+            self.err.flush()
+        try:
+            yield step
+        except BaseException:
+            self._finish(step, "failed")
+            raise
+        self._finish(step, step.detail or "done")
+
+    def note(self, text: str) -> None:
+        """Say something about the course of the work."""
+        if not self.quiet:
+            print(text, file=self.err)
+
+    def warn(self, text: str) -> None:
+        """Say something that wants attention; printed even when quiet."""
+        print(f"warning: {text}", file=self.err)
+
+    def result(self, text: str) -> None:
+        """Print a result."""
+        print(text, file=self.out)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print rows under their headings, numbers with separators and to the right."""
+        self.result(format_table(columns, rows))
+
+    def _finish(self, step: Step, detail: str) -> None:
+        if self.quiet:
+            return
+        restart = f"\r\x1b[K{step.name} ... " if step.stream.isatty() else ""
+        self.err.write(f"{restart}{detail}  {step.seconds:.1f}s\n")
+        self.err.flush()
+
+
+def format_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Lay rows out as text under their headings; numbers go to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [
+        bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
+        for i in range(len(columns))
+    ]
+    widths = [
+        max([len(column), *(len(row[i]) for row in cells)])
+        for i, column in enumerate(columns)
+    ]
+
+    def line(values: Sequence[str]) -> str:
+        placed = (
+            value.rjust(width) if right else value.ljust(width)
+            for value, width, right in zip(values, widths, numeric, strict=True)
+        )
+        return "  ".join(placed).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([line(list(columns)), rule, *(line(row) for row in cells)])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return str(value)

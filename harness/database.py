@@ -1,0 +1,140 @@
+"""Which database, and a connection to it.
+
+``DATABASE_URL`` names the target; else the usual ``PG*`` variables; else the embedded
+server under ``.carryover/``, which is started when it is not running. Owns connecting
+and redacting; writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import conninfo
+
+from harness import embedded
+from harness.errors import ConnectionFailed, Refused, UsageError
+
+#: PostgreSQL's own variables, as libpq reads them, by the keyword that each stands for.
+PG_VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+}
+MINIMUM_SERVER_VERSION = 150000
+_CONNECT_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Target:
+    """The database that a task works on.
+
+    ``parameters`` are libpq's keywords and values. ``is_embedded`` tells a rehearsal on
+    this machine's own server from a database that somebody named.
+    """
+
+    parameters: dict[str, str]
+    is_embedded: bool
+
+    def __str__(self) -> str:
+        """The target as it may be printed: without its password."""
+        if self.is_embedded:
+            return f"embedded PostgreSQL ({self.parameters['dbname']})"
+        shown = self.parameters
+        host = shown.get("host") or shown.get("hostaddr") or "localhost"
+        port = f":{shown['port']}" if shown.get("port") else ""
+        user = f"{shown['user']}@" if shown.get("user") else ""
+        return f"{user}{host}{port}/{shown.get('dbname', '')}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The ``PG*`` variables and the ``DATABASE_URL`` that name this target."""
+        variables = {
+            PG_VARIABLES[key]: value
+            for key, value in self.parameters.items()
+            if key in PG_VARIABLES
+        }
+        return {"DATABASE_URL": self.url, **variables}
+
+    @property
+    def url(self) -> str:
+        """The target as a URL, its parts percent-encoded, its host in the query."""
+        from urllib.parse import quote, urlencode
+
+        rest = dict(self.parameters)
+        user, password = rest.pop("user", ""), rest.pop("password", "")
+        dbname = rest.pop("dbname", "")
+        login = quote(user, safe="") + (
+            f":{quote(password, safe='')}" if password else ""
+        )
+        at = f"{login}@" if login else ""
+        query = f"?{urlencode(rest, quote_via=quote)}" if rest else ""
+        return f"postgresql://{at}/{quote(dbname, safe='')}{query}"
+
+
+def target() -> Target:
+    """Find the database that the environment names.
+
+    Raises ``UsageError`` when ``DATABASE_URL`` cannot be read, and what
+    ``embedded.start`` raises when the embedded server is needed and does not start.
+    """
+    url = os.environ.get("DATABASE_URL", "")
+    if url:
+        return Target(_parse(url), is_embedded=embedded.owns(_parse(url)))
+    named = {
+        key: os.environ[variable]
+        for key, variable in PG_VARIABLES.items()
+        if os.environ.get(variable)
+    }
+    if "host" in named or "dbname" in named:
+        return Target(named, is_embedded=embedded.owns(named))
+    return Target(embedded.start(), is_embedded=True)
+
+
+def connect(to: Target | None = None, *, autocommit: bool = False) -> psycopg.Connection:
+    """Open a connection to the target.
+
+    Times are exchanged in UTC whatever the server's setting. Raises
+    ``ConnectionFailed`` when the database does not answer and ``Refused`` when the
+    server is older than PostgreSQL 15.
+    """
+    to = to or target()
+    try:
+        connection = psycopg.connect(
+            autocommit=autocommit,
+            application_name="carryover",
+            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+            **to.parameters,
+        )
+    except psycopg.OperationalError as error:
+        reason = " ".join(str(error).split())
+        raise ConnectionFailed(
+            f"cannot connect to {to}: {reason}. Nothing was written. "
+            "Check DATABASE_URL or the PG* variables, then run the command again."
+        ) from None
+    if connection.info.server_version < MINIMUM_SERVER_VERSION:
+        version = connection.info.parameter_status("server_version")
+        connection.close()
+        raise Refused(
+            f"{to} runs PostgreSQL {version}; Carryover needs 15 or newer. "
+            "Nothing was written. Upgrade the server or name another one."
+        )
+    connection.execute("set time zone 'UTC'")
+    connection.commit()
+    return connection
+
+
+def _parse(url: str) -> dict[str, str]:
+    try:
+        parsed = conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"DATABASE_URL cannot be read: {reason}. Nothing was written. "
+            "Write it as postgresql://user:password@host:port/database."
+        ) from None
+    return {key: str(value) for key, value in parsed.items() if value is not None}

@@ -1,0 +1,51 @@
+"""The errors that an operator can act on, and the exit codes they end with.
+
+Owns ``HarnessError`` and the conditions that several rooms share; a condition that
+belongs to one room is declared there. ``tasks.py`` catches ``HarnessError`` and nothing
+else, prints its one sentence and exits with its code. Exit codes, as ``DESIGN`` has
+them: 0 done, 1 unexpected, 2 usage, 3 a check failed, 4 refused, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HarnessError(Exception):
+    """A condition that the operator can act on.
+
+    The message names what failed, on which object, what state is left, and the command
+    to run next.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(HarnessError):
+    """The command cannot be carried out as it was given."""
+
+    exit_code = 2
+
+
+class InputError(HarnessError):
+    """A file that was given cannot be read as what it should be."""
+
+    exit_code = 2
+
+
+class ConnectionFailed(HarnessError):
+    """The target database cannot be reached."""
+
+    exit_code = 2
+
+
+class CheckFailed(HarnessError):
+    """A check ran and did not pass."""
+
+    exit_code = 3
+
+
+class Refused(HarnessError):
+    """A precondition does not hold, so nothing was changed."""
+
+    exit_code = 4

@@ -1,0 +1,82 @@
+"""Where things are and what they are called: paths, schema names, environment variables.
+
+Reads the environment and never writes it. No other module spells a schema's name or
+looks for the project's root.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = PROJECT_ROOT / "samples"
+
+#: The tables that the migration's models read, with the columns that they need.
+REQUIRED_COLUMNS: dict[str, tuple[str, ...]] = {
+    "chat": (
+        "id",
+        "booking_id",
+        "buyer_id",
+        "stylist_id",
+        "is_active",
+        "created_at",
+        "updated_at",
+    ),
+    "message": (
+        "id",
+        "chat_id",
+        "message",
+        "is_from",
+        "is_unread",
+        "is_image",
+        "created_at",
+    ),
+    "booking": ("id", "buyer_id", "stylist_id", "status", "created_at"),
+}
+
+#: Landed when the dump has them: they name the people of a rehearsal target.
+OPTIONAL_TABLES: tuple[str, ...] = ("buyer", "stylist")
+
+
+def carryover_home() -> Path:
+    """The folder of everything that Carryover keeps on this machine.
+
+    ``CARRYOVER_HOME``, or ``.carryover`` in the project.
+    """
+    configured = os.environ.get("CARRYOVER_HOME")
+    return Path(configured).resolve() if configured else PROJECT_ROOT / ".carryover"
+
+
+def artifacts_home() -> Path:
+    """The folder that holds one folder of artifacts for each run.
+
+    ``CARRYOVER_ARTIFACTS``, or ``artifacts`` in the project.
+    """
+    configured = os.environ.get("CARRYOVER_ARTIFACTS")
+    return Path(configured).resolve() if configured else PROJECT_ROOT / "artifacts"
+
+
+def schema_prefix() -> str:
+    """What stands before the names of our schemas in a shared development database."""
+    return os.environ.get("CARRYOVER_SCHEMA_PREFIX", "")
+
+
+def staging_schema() -> str:
+    """The schema of the landing tables."""
+    return schema_prefix() + "staging"
+
+
+def marts_schema() -> str:
+    """The schema of what dbt made ready to publish."""
+    return schema_prefix() + "marts"
+
+
+def ledger_schema() -> str:
+    """The schema of the ledger."""
+    return schema_prefix() + "carryover"
+
+
+def live_schema() -> str:
+    """The application's schema: ``CARRYOVER_LIVE_SCHEMA``, or ``public``."""
+    return os.environ.get("CARRYOVER_LIVE_SCHEMA", "public")
