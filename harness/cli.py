@@ -1,0 +1,100 @@
+"""The command line around the tasks: errors in one sentence, exit codes, file arguments.
+
+Invoke parses and dispatches; this module turns ``HarnessError`` into a message and an
+exit code, and usage errors into exit code 2, which Invoke would end with 1.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import invoke
+from invoke.exceptions import Exit, ParseError
+
+from harness.errors import HarnessError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class Program(invoke.Program):
+    """Invoke's program with the project's exit code for a usage error."""
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Parse Invoke's own options; a usage error ends with exit code 2."""
+        with _usage_errors():
+            super().parse_core(argv)
+
+    def parse_tasks(self) -> None:
+        """Parse the tasks and their options; a usage error ends with exit code 2."""
+        with _usage_errors():
+            super().parse_tasks()
+
+
+class _usage_errors:  # noqa: N801 - reads as the statement that it serves
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, ParseError):
+            raise Exit(
+                f"error: {error} See ./inv --list, or ./inv --help TASK.",
+                code=EXIT_USAGE,
+            ) from None
+
+
+def task(help: Mapping[str, str] | None = None, **options: Any) -> Callable[..., Any]:
+    """Make a task whose ``HarnessError`` becomes one sentence and an exit code.
+
+    ``help`` explains each of the task's flags; ``options`` are Invoke's.
+    """
+
+    def decorate(body: Callable[..., Any]) -> Any:
+        @functools.wraps(body)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return body(*args, **kwargs)
+            except HarnessError as error:
+                raise Exit(f"error: {error}", code=error.exit_code) from error
+            except KeyboardInterrupt:
+                raise Exit(
+                    "interrupted; what was not finished has been taken back",
+                    code=EXIT_INTERRUPTED,
+                ) from None
+
+        return invoke.task(run, help=dict(help or {}), auto_shortflags=False, **options)
+
+    return decorate
+
+
+def file_argument(path: str | None) -> str | None:
+    """Resolve a file argument against the folder in which ``./inv`` was called.
+
+    ``-`` stays; it means standard input.
+    """
+    if path is None or path == "-":
+        return path
+    called_in = os.environ.get("CARRYOVER_CWD", "")
+    return str(Path(called_in, Path(path).expanduser()))
+
+
+def main() -> None:
+    """Run the tasks of ``tasks.py``."""
+    import tasks
+    from harness import __version__
+
+    program = Program(
+        name="Carryover",
+        binary="./inv",
+        binary_names=["inv"],
+        version=__version__,
+        namespace=tasks.namespace,
+    )
+    program.run(["inv", *(sys.argv[1:] or ["--list"])])

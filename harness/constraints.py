@@ -1,0 +1,169 @@
+"""The keys and indexes that publishing adds to the live schema, and how each is undone.
+
+Adds what the specification names and the live tables do not have in an equivalent
+form, enters each addition in the ledger, and drops only additions that the ledger names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from harness import settings
+from harness.published import INDEXES, TABLES, Index
+from harness.queries import query
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One addition to the live schema: ``ddl`` makes it, ``undo_ddl`` takes it away."""
+
+    kind: str
+    table: str
+    name: str
+    ddl: str
+    undo_ddl: str
+
+
+def missing_changes(connection: Connection) -> list[Change]:
+    """Find what the specification asks for and the live schema does not have yet.
+
+    A key counts as there when one of the same columns and parent stands under any name;
+    so does a plain index of the same columns.
+    """
+    present = {tuple(row) for row in connection.execute(query("live_keys")).fetchall()}
+    return [
+        change
+        for signatures, change in _specified(connection)
+        if not present & set(signatures)
+    ]
+
+
+def apply(connection: Connection, run_id: str, changes: Sequence[Change]) -> None:
+    """Make the additions and enter them in the ledger, in the caller's transaction."""
+    for change in changes:
+        connection.execute(sql.SQL(change.ddl))  # type: ignore[arg-type]
+    connection.cursor().executemany(
+        sql.SQL(
+            "insert into {}.schema_changes (run_id, kind, table_name, name, ddl, undo_ddl)"
+            " values (%s, %s, %s, %s, %s, %s)"
+        ).format(sql.Identifier(settings.ledger_schema())),
+        [
+            (
+                run_id,
+                change.kind,
+                change.table,
+                change.name,
+                change.ddl,
+                change.undo_ddl,
+            )
+            for change in changes
+        ],
+    )
+
+
+def undo(connection: Connection, run_id: str) -> list[str]:
+    """Drop what a run added, newest first; returns the names.
+
+    What somebody dropped since is passed over.
+    """
+    ledger = sql.Identifier(settings.ledger_schema())
+    rows = connection.execute(
+        sql.SQL(
+            "select change_id, name, undo_ddl from {}.schema_changes"
+            " where run_id = %s and rolled_back_at is null order by change_id desc"
+        ).format(ledger),
+        [run_id],
+    ).fetchall()
+    for change_id, _, ddl in rows:
+        connection.execute(ddl)
+        connection.execute(
+            sql.SQL(
+                "update {}.schema_changes set rolled_back_at = now() where change_id = %s"
+            ).format(ledger),
+            [change_id],
+        )
+    return [row[1] for row in rows]
+
+
+Signature = tuple[str, str, str, str]
+
+
+def _specified(connection: Connection) -> list[tuple[list[Signature], Change]]:
+    """Pair each addition with the signatures that count as the same.
+
+    A signature is (kind, table, columns, parent), as ``live_keys.sql`` writes them.
+    """
+    found: list[tuple[list[Signature], Change]] = []
+    for table in TABLES:
+        for column in table.unique:
+            signature = ("unique", table.name, column, "")
+            found.append(([signature], _unique(connection, table.name, column)))
+    for table in TABLES:
+        for column, parent in table.references.items():
+            signature = ("foreign key", table.name, column, parent)
+            change = _foreign_key(connection, table.name, column, parent)
+            found.append(([signature], change))
+    for index in INDEXES:
+        by_name = ("index name", index.table, index.name, "")
+        by_columns = ("index", index.table, ",".join(index.columns), "")
+        signatures = [by_name] if index.predicate else [by_name, by_columns]
+        found.append((signatures, _index(connection, index)))
+    return found
+
+
+def _unique(connection: Connection, table: str, column: str) -> Change:
+    name = f"{table}_{column}_key"
+    return _constraint(
+        connection, table, name, sql.SQL("unique ({})").format(sql.Identifier(column))
+    )
+
+
+def _foreign_key(
+    connection: Connection, table: str, column: str, parent: str
+) -> Change:
+    definition = sql.SQL("foreign key ({}) references {} (id)").format(
+        sql.Identifier(column), _live(parent)
+    )
+    return _constraint(connection, table, f"{table}_{column}_fkey", definition)
+
+
+def _constraint(
+    connection: Connection, table: str, name: str, definition: sql.Composable
+) -> Change:
+    key = sql.Identifier(name)
+    add = sql.SQL("alter table {} add constraint {} {}").format(
+        _live(table), key, definition
+    )
+    drop = sql.SQL("alter table {} drop constraint if exists {}").format(
+        _live(table), key
+    )
+    return Change(
+        "constraint", table, name, add.as_string(connection), drop.as_string(connection)
+    )
+
+
+def _index(connection: Connection, index: Index) -> Change:
+    columns = sql.SQL(", ").join(sql.Identifier(column) for column in index.columns)
+    where = sql.SQL(f" where {index.predicate}" if index.predicate else "")  # type: ignore[arg-type]
+    create = sql.SQL("create index {} on {} ({}){}").format(
+        sql.Identifier(index.name), _live(index.table), columns, where
+    )
+    drop = sql.SQL("drop index if exists {}").format(_live(index.name))
+    return Change(
+        "index",
+        index.table,
+        index.name,
+        create.as_string(connection),
+        drop.as_string(connection),
+    )
+
+
+def _live(name: str) -> sql.Identifier:
+    return sql.Identifier(settings.live_schema(), name)

@@ -1,0 +1,448 @@
+"""The ledger: what was done to this database, by whom, from which input, and how to undo it.
+
+Owns the schema ``carryover`` and writes nowhere else. Its tables are made and changed by
+numbered migrations, each applied once. A step and its ledger row commit together: every
+function here works in the caller's transaction and never commits.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from harness import __version__, settings
+from harness.errors import Refused
+
+Connection = psycopg.Connection[Any]
+
+#: Two keys make one advisory lock; the first spells "carr", the second names its use.
+LOCK_NAMESPACE = 0x63617272
+MIGRATION_LOCK = 1
+LEDGER_LOCK = 2
+
+_MIGRATIONS: tuple[str, ...] = (
+    """
+    create table {ledger}.runs (
+        run_id text primary key,
+        pipeline text not null,
+        started_at timestamptz not null,
+        finished_at timestamptz,
+        status text not null,
+        operator text not null,
+        code_version text not null,
+        target text not null,
+        vars jsonb not null default '{{}}'
+    );
+    comment on table {ledger}.runs is
+        'One row per run: a load and everything that was done with what it landed.';
+
+    create table {ledger}.inputs (
+        run_id text not null references {ledger}.runs,
+        kind text not null check (kind in ('dump', 'bookings', 'users')),
+        name text not null,
+        bytes bigint not null,
+        sha256 text not null,
+        rows bigint not null,
+        primary key (run_id, kind, name)
+    );
+    comment on table {ledger}.inputs is 'One row per file that a run read.';
+
+    create table {ledger}.steps (
+        step_id bigint generated always as identity primary key,
+        run_id text not null references {ledger}.runs,
+        step text not null,
+        started_at timestamptz not null,
+        finished_at timestamptz not null,
+        seconds numeric not null,
+        rows bigint,
+        peak_memory_bytes bigint,
+        status text not null check (status in ('done', 'failed')),
+        detail jsonb not null default '{{}}'
+    );
+    comment on table {ledger}.steps is 'One row per step of a run that ended.';
+
+    create table {ledger}.published_rows (
+        run_id text not null references {ledger}.runs,
+        table_name text not null,
+        row_id uuid not null,
+        content_hash text not null,
+        rolled_back_at timestamptz,
+        primary key (run_id, table_name, row_id)
+    );
+    create unique index published_rows_current
+    on {ledger}.published_rows (table_name, row_id) where rolled_back_at is null;
+    comment on table {ledger}.published_rows is
+        'One row per live row that a run inserted, with the hash of its content then.';
+
+    create table {ledger}.failed_rows (
+        run_id text not null references {ledger}.runs,
+        table_name text not null,
+        row_id uuid not null,
+        reason text not null,
+        primary key (run_id, table_name, row_id)
+    );
+    comment on table {ledger}.failed_rows is
+        'One row per mart row that a run could not publish, with the reason.';
+
+    create table {ledger}.existing_rows (
+        run_id text not null references {ledger}.runs,
+        table_name text not null,
+        row_id uuid not null,
+        primary key (run_id, table_name, row_id)
+    );
+    comment on table {ledger}.existing_rows is
+        'One row per live row that stood where a run published before it did.';
+
+    create table {ledger}.schema_changes (
+        change_id bigint generated always as identity primary key,
+        run_id text not null references {ledger}.runs,
+        kind text not null check (kind in ('constraint', 'index')),
+        table_name text not null,
+        name text not null,
+        ddl text not null,
+        undo_ddl text not null,
+        rolled_back_at timestamptz
+    );
+    comment on table {ledger}.schema_changes is
+        'One row per constraint or index that a run added to the live schema.';
+
+    create table {ledger}.validations (
+        validation_id bigint generated always as identity primary key,
+        run_id text not null references {ledger}.runs,
+        validated_at timestamptz not null,
+        is_valid boolean not null,
+        result jsonb not null
+    );
+    comment on table {ledger}.validations is
+        'One row per validation: chat-validation-results.json as it was then.';
+    """,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the ledger has it. Times are UTC."""
+
+    run_id: str
+    pipeline: str
+    status: str
+    started_at: datetime
+    operator: str
+    target: str
+
+
+@dataclass
+class StepRecord:
+    """What a step leaves in the ledger; filled in while it works."""
+
+    rows: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+    status: str = "done"
+
+
+def new_run_id() -> str:
+    """Make a run's id: its start in UTC and four random hexadecimal digits."""
+    now = datetime.now(timezone.utc)
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def ensure(connection: Connection) -> None:
+    """Bring the ledger's schema to this version; nobody else may read it."""
+    schema = settings.ledger_schema()
+    connection.execute(
+        "select pg_advisory_xact_lock(%s, %s)", [LOCK_NAMESPACE, LEDGER_LOCK]
+    )
+    connection.execute(
+        sql.SQL(
+            "create schema if not exists {ledger};"
+            "revoke all on schema {ledger} from public;"
+            "create table if not exists {ledger}.schema_version ("
+            "version int primary key, applied_at timestamptz not null default now())"
+        ).format(ledger=sql.Identifier(schema))
+    )
+    row = connection.execute(
+        sql.SQL("select coalesce(max(version), 0) from {}").format(
+            _table("schema_version")
+        )
+    ).fetchone()
+    applied = row[0] if row else 0
+    if applied > len(_MIGRATIONS):
+        raise Refused(
+            f"the ledger {schema} is at version {applied}, this Carryover knows "
+            f"{len(_MIGRATIONS)}. Nothing was changed. Use the newer Carryover."
+        )
+    for version, text in enumerate(_MIGRATIONS[applied:], start=applied + 1):
+        connection.execute(sql.SQL(text).format(ledger=sql.Identifier(schema)))  # type: ignore[arg-type]
+        connection.execute(
+            sql.SQL("insert into {} (version) values (%s)").format(
+                _table("schema_version")
+            ),
+            [version],
+        )
+
+
+def exists(connection: Connection) -> bool:
+    """Whether this database has a ledger."""
+    row = connection.execute(
+        "select to_regclass(%s) is not null", [f'"{settings.ledger_schema()}".runs']
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def begin_run(
+    connection: Connection, run_id: str, *, pipeline: str, target: str
+) -> None:
+    """Enter a run that has just loaded its input.
+
+    ``target`` is the database as it may be printed, without a password.
+    """
+    connection.execute(
+        sql.SQL(
+            "insert into {} (run_id, pipeline, started_at, status, operator,"
+            " code_version, target, vars) values (%s, %s, now(), 'loaded', %s, %s, %s, %s)"
+        ).format(_table("runs")),
+        [run_id, pipeline, operator(), code_version(), target, Jsonb(_configuration())],
+    )
+
+
+def set_status(connection: Connection, run_id: str, status: str) -> None:
+    """Say how far a run has come."""
+    connection.execute(
+        sql.SQL(
+            "update {} set status = %s, finished_at = now() where run_id = %s"
+        ).format(_table("runs")),
+        [status, run_id],
+    )
+
+
+def add_input(
+    connection: Connection,
+    run_id: str,
+    *,
+    kind: str,
+    name: str,
+    size: int,
+    sha256: str,
+    rows: int,
+) -> None:
+    """Enter a file that the run read; ``size`` is in bytes."""
+    connection.execute(
+        sql.SQL(
+            "insert into {} (run_id, kind, name, bytes, sha256, rows)"
+            " values (%s, %s, %s, %s, %s, %s)"
+        ).format(_table("inputs")),
+        [run_id, kind, name, size, sha256, rows],
+    )
+
+
+@contextmanager
+def step(connection: Connection, run_id: str, name: str) -> Iterator[StepRecord]:
+    """Enter a step when the work inside is done, in the same transaction.
+
+    When the work raises, nothing is entered: its transaction is gone as well.
+    """
+    started = datetime.now(timezone.utc)
+    record = StepRecord()
+    yield record
+    add_step(connection, run_id, name, started, record)
+
+
+def add_step(
+    connection: Connection,
+    run_id: str,
+    name: str,
+    started: datetime,
+    record: StepRecord,
+) -> None:
+    """Enter a step that began at ``started`` and ends now."""
+    finished = datetime.now(timezone.utc)
+    connection.execute(
+        sql.SQL(
+            "insert into {} (run_id, step, started_at, finished_at, seconds, rows,"
+            " peak_memory_bytes, status, detail)"
+            " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        ).format(_table("steps")),
+        [
+            run_id,
+            name,
+            started,
+            finished,
+            round((finished - started).total_seconds(), 3),
+            record.rows,
+            peak_memory_bytes(),
+            record.status,
+            Jsonb(record.detail),
+        ],
+    )
+
+
+def add_validation(
+    connection: Connection,
+    run_id: str,
+    validated_at: datetime,
+    is_valid: bool,
+    result: Mapping[str, Any],
+) -> None:
+    """Enter the results of a validation."""
+    connection.execute(
+        sql.SQL(
+            "insert into {} (run_id, validated_at, is_valid, result)"
+            " values (%s, %s, %s, %s)"
+        ).format(_table("validations")),
+        [run_id, validated_at, is_valid, Jsonb(dict(result))],
+    )
+
+
+def current_run(connection: Connection) -> Run:
+    """Find the run whose input is landed now.
+
+    Raises ``Refused`` when nothing has been loaded.
+    """
+    run = find_current_run(connection)
+    if run is None:
+        raise Refused(
+            "nothing is loaded in this database. Nothing was changed. "
+            "Run: ./inv load --dump FILE"
+        )
+    return run
+
+
+def find_current_run(connection: Connection) -> Run | None:
+    """Find the run whose input is landed now, if there is one."""
+    loads = f'"{settings.staging_schema()}".loads'
+    row = connection.execute("select to_regclass(%s) is not null", [loads]).fetchone()
+    if not (row and row[0]) or not exists(connection):
+        return None
+    found = connection.execute(
+        sql.SQL(
+            "select run_id, pipeline, status, started_at, operator, target"
+            " from {} inner join {} using (run_id)"
+        ).format(_table("runs"), sql.Identifier(settings.staging_schema(), "loads"))
+    ).fetchone()
+    return Run(*found) if found else None
+
+
+def recent_runs(connection: Connection, count: int = 10) -> Sequence[Run]:
+    """List the newest runs first."""
+    if not exists(connection):
+        return []
+    rows = connection.execute(
+        sql.SQL(
+            "select run_id, pipeline, status, started_at, operator, target"
+            " from {} order by started_at desc limit %s"
+        ).format(_table("runs")),
+        [count],
+    ).fetchall()
+    return [Run(*row) for row in rows]
+
+
+def step_detail(
+    connection: Connection, run_id: str, name: str
+) -> Mapping[str, Any] | None:
+    """Return what the newest step of this name left, or None when there is none."""
+    row = connection.execute(
+        sql.SQL(
+            "select detail from {} where run_id = %s and step = %s"
+            " order by step_id desc limit 1"
+        ).format(_table("steps")),
+        [run_id, name],
+    ).fetchone()
+    return dict(row[0]) if row else None
+
+
+def step_status(connection: Connection, run_id: str, name: str) -> str | None:
+    """Return how the newest step of this name ended, or None when there is none."""
+    row = connection.execute(
+        sql.SQL(
+            "select status from {} where run_id = %s and step = %s"
+            " order by step_id desc limit 1"
+        ).format(_table("steps")),
+        [run_id, name],
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def take_lock(connection: Connection) -> None:
+    """Take the lock that lets one run at a time change the live schema.
+
+    It is held until the transaction ends. Raises ``Refused`` naming who holds it.
+    """
+    row = connection.execute(
+        "select pg_try_advisory_xact_lock(%s, %s)", [LOCK_NAMESPACE, MIGRATION_LOCK]
+    ).fetchone()
+    if row and row[0]:
+        return
+    holder = connection.execute(
+        "select pid, usename, xact_start from pg_locks inner join pg_stat_activity"
+        " using (pid) where locktype = 'advisory' and classid = %s and objid = %s"
+        " and objsubid = 2 and granted",
+        [LOCK_NAMESPACE, MIGRATION_LOCK],
+    ).fetchone()
+    who = (
+        f"{holder[1]} (process {holder[0]}, since {holder[2]:%H:%M:%S} UTC)"
+        if holder and holder[2]
+        else "another session"
+    )
+    raise Refused(
+        f"another run is changing the live schema: {who} holds the lock. "
+        "Nothing was changed. Wait for it to end, then run the command again."
+    )
+
+
+def operator() -> str:
+    """Who runs this: ``CARRYOVER_OPERATOR``, or the user of this process."""
+    named = os.environ.get("CARRYOVER_OPERATOR")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def code_version() -> str:
+    """This Carryover's version, with the commit when it runs from a checkout."""
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - the user's own git
+            cwd=settings.PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip()
+    except OSError:
+        commit = ""
+    return f"{__version__}+{commit}" if commit else __version__
+
+
+def peak_memory_bytes() -> int | None:
+    """The most memory this process has held, in bytes; None where that is not known."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _configuration() -> dict[str, str]:
+    return {
+        "live_schema": settings.live_schema(),
+        "schema_prefix": settings.schema_prefix(),
+    }
+
+
+def _table(name: str) -> sql.Identifier:
+    return sql.Identifier(settings.ledger_schema(), name)

@@ -1,0 +1,44 @@
+"""Reads the harness's longer SQL from ``harness/sql/``, one statement or script a file.
+
+A name in braces stands for an identifier or another piece of SQL that the caller gives.
+Braces around anything else, such as a repetition in a regular expression, stay.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from psycopg import sql
+
+from harness import settings
+
+_FOLDER = Path(__file__).resolve().parent / "sql"
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+def query(name: str, **parts: sql.Composable) -> sql.Composed:
+    """Compose the SQL of ``harness/sql/<name>.sql``.
+
+    The schemas ``{staging}``, ``{marts}``, ``{ledger}`` and ``{live}`` are always known,
+    and ``{live_name}``, the last as text; ``parts`` adds others. Raises ``KeyError`` for a placeholder that nobody fills.
+    """
+    known: dict[str, sql.Composable] = {
+        "staging": sql.Identifier(settings.staging_schema()),
+        "marts": sql.Identifier(settings.marts_schema()),
+        "ledger": sql.Identifier(settings.ledger_schema()),
+        "live": sql.Identifier(settings.live_schema()),
+        "live_name": sql.Literal(settings.live_schema()),
+        **parts,
+    }
+    pieces = _PLACEHOLDER.split(_read(name))
+    return sql.Composed(
+        known[piece] if odd else sql.SQL(piece)  # type: ignore[arg-type]
+        for odd, piece in ((index % 2, piece) for index, piece in enumerate(pieces))
+    )
+
+
+@cache
+def _read(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+select source_timezone from {marts}.loaded_run

@@ -1,0 +1,12 @@
+-- Only the bookings that phase 4 reports as created would stand in a real target.
+insert into {live}.bookings (id, customer_id, stylist_id, status)
+select
+    booking_id,
+    customer_id,
+    stylist_id,
+    status
+from rehearsal_bookings
+where booking_id::text in (
+    select lower(id) from {staging}.bookings_created where success
+)
+on conflict (id) do nothing

@@ -1,0 +1,304 @@
+"""The stages of a migration, each as one call that works, reports and enters the ledger.
+
+``tasks.py`` calls these one at a time, ``migration.py`` one after the other. A stage
+prints its own line and leaves results to its return value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from harness import build as dbt
+from harness import (
+    database,
+    ledger,
+    publish,
+    rollback,
+    settings,
+    target,
+    validate,
+)
+from harness.audit import AuditResult, run_checkpoint
+from harness.console import Console
+from harness.errors import CheckFailed, Refused
+from harness.load import LoadResult, landing
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files that a migration reads; ``-`` as the dump is standard input."""
+
+    dump: str
+    bookings: str | None = None
+    users: str | None = None
+
+
+@dataclass
+class Session:
+    """A console, the target, and one connection to it."""
+
+    console: Console
+    target: database.Target
+    connection: Connection
+
+
+def open_session(console: Console, task: str, *, names_run: bool = True) -> Session:
+    """Connect to the target and print the header; the run is that which is landed."""
+    to = database.target()
+    connection = database.connect(to)
+    run = ledger.find_current_run(connection) if names_run else None
+    connection.rollback()
+    console.header(task, str(to), run.run_id if run else None)
+    return Session(console, to, connection)
+
+
+def create_target(session: Session) -> list[str]:
+    """Make the application's tables for a rehearsal, and fill them when a dump is landed."""
+    with session.console.step("creating the rehearsal target") as step:
+        made = target.create(session.connection)
+        filled = target.fill(session.connection)
+        session.connection.commit()
+        step.detail = f"{len(made)} tables made" if made else "all tables stand"
+        step.detail += _filled(filled)
+    return made
+
+
+def require_rehearsal(session: Session) -> None:
+    """Raise ``Refused`` when the database has application tables that are not ours."""
+    present = target.existing_tables(session.connection)
+    made = target.rehearsal_tables(session.connection)
+    session.connection.rollback()
+    owned = [name for name in present if name not in made]
+    if owned:
+        raise Refused(
+            f"{session.target} has {', '.join(owned)} of an application, and a demo never "
+            "touches those. Nothing was changed. Unset DATABASE_URL to run the demo in the "
+            "embedded database."
+        )
+
+
+def load(session: Session, inputs: Inputs) -> LoadResult:
+    """Land the dump and the two files of earlier phases as a new run."""
+    started = datetime.now(timezone.utc)
+    run_id = ledger.new_run_id()
+    connection = session.connection
+    name = Path(inputs.dump).name if inputs.dump != "-" else "standard input"
+    with session.console.step(f"loading {name}") as step:
+        try:
+            result = landing.load(
+                connection,
+                run_id=run_id,
+                dump=inputs.dump,
+                bookings=inputs.bookings,
+                users=inputs.users,
+                live_schema=settings.live_schema(),
+                on_progress=step.progress,
+            )
+            _enter_load(session, run_id, result, started)
+            filled = target.fill(connection)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        rows = ", ".join(f"{t.rows_loaded:,} {t.name}" for t in result.tables)
+        step.detail = f"{rows} rows{_filled(filled)}"
+    for warning in result.warnings:
+        session.console.warn(warning)
+    rejected = sum(table.rows_rejected for table in result.tables)
+    if rejected:
+        session.console.warn(
+            f"{rejected:,} rows were rejected; see {settings.staging_schema()}.rejected_rows"
+        )
+    return result
+
+
+def audit(session: Session, name: str) -> AuditResult:
+    """Run a checkpoint of Great Expectations, ``landing`` or ``live``.
+
+    Raises ``CheckFailed`` when a critical expectation fails.
+    """
+    connection = session.connection
+    run = ledger.current_run(connection)
+    connection.rollback()
+    started = datetime.now(timezone.utc)
+    with session.console.step(f"checking {name} tables") as step:
+        docs = settings.artifacts_home() / run.run_id / "data_docs"
+        result = run_checkpoint(name, run_id=run.run_id, docs_dir=docs)
+        record = ledger.StepRecord(
+            rows=None,
+            detail=result.as_detail(),
+            status="done" if result.passed else "failed",
+        )
+        ledger.ensure(connection)
+        ledger.add_step(connection, run.run_id, f"audit.{name}", started, record)
+        connection.commit()
+        step.detail = f"{result.expectations} expectations"
+        if result.warnings:
+            step.detail += f", {len(result.warnings)} warnings"
+    for warning in result.warnings:
+        session.console.warn(str(warning))
+    if not result.passed:
+        raise CheckFailed(
+            f"{result.summary()} The live tables were not changed by this check. "
+            f"See {docs / 'index.html'}"
+        )
+    return result
+
+
+def build(session: Session, arguments: Sequence[str] = ()) -> dbt.BuildResult:
+    """Build and test the models; raises ``CheckFailed`` when one fails."""
+    connection = session.connection
+    run = ledger.current_run(connection)
+    connection.rollback()
+    started = datetime.now(timezone.utc)
+    with session.console.step("building and testing the models") as step:
+        result = dbt.build(session.target, arguments, step.progress)
+        record = ledger.StepRecord(
+            detail={
+                "models": result.models,
+                "tests": result.tests,
+                "warnings": [list(w) for w in result.warnings],
+                "failures": [list(f) for f in result.failures],
+            },
+            status="failed" if result.failures else "done",
+        )
+        ledger.ensure(connection)
+        ledger.add_step(connection, run.run_id, "build", started, record)
+        if run.status == "loaded" and not result.failures:
+            ledger.set_status(connection, run.run_id, "built")
+        connection.commit()
+        step.detail = f"{result.models} models, {result.tests} tests"
+        if result.warnings:
+            step.detail += f", {len(result.warnings)} warnings"
+    for name, what in result.warnings:
+        session.console.warn(f"{name}: {what}")
+    dbt.require_built(result)
+    return result
+
+
+def plan_publish(session: Session) -> publish.Plan:
+    """Work out what publishing would do, and change nothing."""
+    with session.console.step("planning the publish") as step:
+        plan = publish.preview(session.connection)
+        step.detail = _planned(plan)
+    return plan
+
+
+def run_publish(session: Session) -> publish.Plan:
+    """Publish the marts into the live tables."""
+    with session.console.step("publishing") as step:
+        plan = publish.publish(session.connection)
+        step.detail = _planned(plan)
+    if plan.failed:
+        session.console.warn(
+            f"{plan.failed:,} rows could not be published; see failed-chats-creation.json"
+        )
+    return plan
+
+
+def run_validate(session: Session, *, in_use: bool = False) -> validate.Validation:
+    """Compare every live row with the source; what to do of a fault is the caller's."""
+    with session.console.step("validating every row") as step:
+        validation = validate.validate(session.connection, in_use=in_use)
+        expected = sum(validation.result["expected_rows"].values())
+        step.detail = f"{expected:,} rows expected, "
+        step.detail += (
+            "all as the source has them" if validation.is_valid else "NOT valid"
+        )
+    return validation
+
+
+def plan_rollback(session: Session, run_id: str | None) -> rollback.Rollback:
+    """Work out what a rollback would do, and change nothing."""
+    with session.console.step("planning the rollback") as step:
+        plan = rollback.preview(session.connection, run_id)
+        step.detail = _taken_back(plan)
+    return plan
+
+
+def run_rollback(session: Session, run_id: str | None) -> rollback.Rollback:
+    """Take back what a run published."""
+    with session.console.step("rolling back") as step:
+        done = rollback.rollback(session.connection, run_id)
+        step.detail = _taken_back(done)
+    return done
+
+
+def docs(session: Session) -> Path:
+    """Write the dbt docs as one static page, and return its path."""
+    with session.console.step("writing the dbt docs"):
+        dbt.docs(session.target)
+    return settings.PROJECT_ROOT / "target" / "static_index.html"
+
+
+def landed_run(session: Session) -> str:
+    """The id of the run that is landed; raises ``Refused`` when none is."""
+    run = ledger.current_run(session.connection)
+    session.connection.rollback()
+    return run.run_id
+
+
+def _enter_load(
+    session: Session, run_id: str, result: LoadResult, started: datetime
+) -> None:
+    """Enter the run, its inputs and the load in the ledger, with the landing tables."""
+    connection = session.connection
+    ledger.ensure(connection)
+    ledger.begin_run(
+        connection, run_id, pipeline="migration", target=str(session.target)
+    )
+    for item in result.inputs:
+        ledger.add_input(
+            connection,
+            run_id,
+            kind=item.kind,
+            name=item.name,
+            size=item.bytes,
+            sha256=item.sha256,
+            rows=item.rows,
+        )
+    tables = {
+        table.name: {
+            "statements": table.statements,
+            "read": table.rows_read,
+            "loaded": table.rows_loaded,
+            "rejected": table.rows_rejected,
+        }
+        for table in result.tables
+    }
+    record = ledger.StepRecord(
+        rows=sum(table.rows_loaded for table in result.tables),
+        detail={
+            "tables": tables,
+            "rejected": dict(result.rejected_reasons),
+            "producer": result.producer,
+            "warnings": list(result.warnings),
+        },
+    )
+    ledger.add_step(connection, run_id, "load", started, record)
+
+
+def _filled(filled: dict[str, int]) -> str:
+    added = [f"{count:,} {name}" for name, count in filled.items() if count]
+    return f"; rehearsal target given {' and '.join(added)}" if added else ""
+
+
+def _planned(plan: publish.Plan) -> str:
+    rows = ", ".join(f"{table.insert:,} {table.name}" for table in plan.tables)
+    keys = sum(change.kind == "constraint" for change in plan.changes)
+    indexes = len(plan.changes) - keys
+    return f"{rows} new; {keys} constraints, {indexes} indexes"
+
+
+def _taken_back(plan: rollback.Rollback) -> str:
+    rows = ", ".join(f"{table.delete:,} {table.name}" for table in plan.tables)
+    left = f"; {plan.left:,} rows changed since are left" if plan.left else ""
+    return f"{rows}; {len(plan.dropped)} constraints and indexes{left}"

@@ -1,0 +1,146 @@
+"""What stands in this database: the landed run, how far it has come, what comes next.
+
+Reads the ledger, the landing tables and the marts, and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from harness import ledger
+from harness.console import format_table
+from harness.ledger import Run
+from harness.load import LoadResult
+from harness.queries import query
+
+Connection = psycopg.Connection[Any]
+
+_NEXT = {
+    "loaded": "./inv build",
+    "built": "./inv publish",
+    "published": "./inv validate",
+    "validated": "./inv rollback (to take it back)",
+    "invalid": "./inv rollback --execute",
+    "rolled_back": "./inv publish",
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """The landed run, its steps in their order, and the newest runs.
+
+    ``standing`` counts the rows by live table that runs of ours have published and not
+    taken back.
+    """
+
+    landed: Run | None
+    steps: Sequence[tuple[str, str, float, int | None]]
+    runs: Sequence[Run]
+    standing: dict[str, int]
+
+    @property
+    def next_command(self) -> str:
+        """The command that usually comes next."""
+        if self.landed is None:
+            return "./inv load --dump FILE"
+        return _NEXT.get(self.landed.status, "./inv status")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The status as JSON has it."""
+        return {
+            "landed_run": _run_as_dict(self.landed) if self.landed else None,
+            "steps": [
+                {"step": step, "status": status, "seconds": seconds, "rows": rows}
+                for step, status, seconds, rows in self.steps
+            ],
+            "published_rows": self.standing,
+            "runs": [_run_as_dict(run) for run in self.runs],
+            "next": self.next_command,
+        }
+
+    def as_text(self) -> str:
+        """The status as a person reads it."""
+        if self.landed is None:
+            parts = ["nothing is loaded"]
+        else:
+            parts = [
+                f"landed run {self.landed.run_id}: {self.landed.status}",
+                format_table(("step", "status", "seconds", "rows"), self.steps),
+            ]
+        if self.standing:
+            counts = ", ".join(f"{n:,} {table}" for table, n in self.standing.items())
+            parts.append(f"published and standing: {counts}")
+        if self.runs:
+            rows = [
+                (
+                    run.run_id,
+                    f"{run.started_at:%Y-%m-%d %H:%M}",
+                    run.operator,
+                    run.status,
+                )
+                for run in self.runs
+            ]
+            parts.append(
+                format_table(("run", "started (UTC)", "operator", "status"), rows)
+            )
+        return "\n\n".join([*parts, f"next: {self.next_command}"])
+
+
+def read_status(connection: Connection) -> Status:
+    """Read the status of this database."""
+    landed = ledger.find_current_run(connection)
+    steps: list[tuple[str, str, float, int | None]] = []
+    standing: dict[str, int] = {}
+    if ledger.exists(connection):
+        if landed is not None:
+            found = connection.execute(
+                query("run_steps"), {"run_id": landed.run_id}
+            ).fetchall()
+            steps = [(name, state, float(s), rows) for name, state, s, rows in found]
+        standing = dict(connection.execute(query("standing_rows")).fetchall())
+    runs = ledger.recent_runs(connection)
+    connection.rollback()
+    return Status(landed, steps, runs, standing)
+
+
+def load_report(result: LoadResult) -> dict[str, Any]:
+    """What ``load --json`` prints."""
+    return {
+        "run_id": result.run_id,
+        "tables": [
+            {
+                "table": table.name,
+                "statements": table.statements,
+                "rows": table.rows_loaded,
+                "rejected": table.rows_rejected,
+            }
+            for table in result.tables
+        ],
+        "inputs": [
+            {
+                "kind": item.kind,
+                "name": item.name,
+                "bytes": item.bytes,
+                "sha256": item.sha256,
+                "rows": item.rows,
+            }
+            for item in result.inputs
+        ],
+        "warnings": list(result.warnings),
+        "seconds": result.seconds,
+    }
+
+
+def _run_as_dict(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "pipeline": run.pipeline,
+        "status": run.status,
+        "started_at": run.started_at.isoformat(),
+        "operator": run.operator,
+        "target": run.target,
+    }

@@ -1,0 +1,215 @@
+"""The application's tables: made for a rehearsal, and read before anything is published.
+
+``create`` makes the tables that the specification describes in a database that has none
+of them, and marks each with a comment; ``fill`` gives such a rehearsal the people and
+bookings of the landed dump. Neither ever touches a table without that mark. ``describe``
+reads what a live table is and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from harness import settings
+from harness.errors import Refused
+from harness.queries import query
+
+Connection = psycopg.Connection[Any]
+
+#: A UUID in lower case, as PostgreSQL writes it (RFC 9562, section 4).
+UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
+REHEARSAL_MARK = "made by Carryover for a rehearsal"
+
+#: The application's tables in the order of their references, after the queries of the
+#: specification (phase 6, steps 2 and 3). Keys between them are publish's to add.
+TABLES: dict[str, str] = {
+    "profiles": """
+        id uuid primary key,
+        role text not null check (role in ('customer', 'stylist', 'admin')),
+        full_name text,
+        created_at timestamptz not null default now()
+    """,
+    "bookings": """
+        id uuid primary key,
+        customer_id uuid,
+        stylist_id uuid,
+        status text not null,
+        created_at timestamptz not null default now()
+    """,
+    "chats": """
+        id uuid primary key,
+        booking_id uuid not null,
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now()
+    """,
+    "chat_messages": """
+        id uuid primary key,
+        chat_id uuid not null,
+        sender_id uuid not null,
+        content text not null,
+        is_read boolean not null default false,
+        has_image boolean not null default false,
+        created_at timestamptz not null default now()
+    """,
+    "media": """
+        id uuid primary key,
+        chat_message_id uuid,
+        media_type text not null,
+        owner_id uuid,
+        file_path text not null,
+        created_at timestamptz not null default now()
+    """,
+}
+
+
+class TargetMissing(Refused):
+    """The database lacks the application's tables."""
+
+
+class TargetDoesNotFit(Refused):
+    """A live table lacks what would be published, or needs what nobody has."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a live table.
+
+    ``type_name`` is as ``format_type`` spells it; ``max_length`` is in characters, for
+    a varchar that has one. ``is_required`` tells that an insert must name the column.
+    """
+
+    name: str
+    type_name: str
+    max_length: int | None
+    is_enum: bool
+    is_not_null: bool
+    is_required: bool
+    is_generated: bool
+
+
+def create(connection: Connection) -> list[str]:
+    """Make the application's tables for a rehearsal.
+
+    Returns the names of the tables that were made: none when all stand already. Raises
+    ``Refused`` when some stand that Carryover did not make, because then the database
+    is somebody's.
+    """
+    present = existing_tables(connection)
+    foreign = [name for name in present if name not in rehearsal_tables(connection)]
+    missing = [name for name in TABLES if name not in present]
+    if foreign and missing:
+        raise Refused(
+            f"the schema {settings.live_schema()} has {', '.join(foreign)} of its own but "
+            f"lacks {', '.join(missing)}. Nothing was changed. Let the application make "
+            "its tables, or name an empty database for a rehearsal."
+        )
+    schema = settings.live_schema()
+    connection.execute(
+        sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
+    )
+    for name in missing:
+        table = sql.Identifier(schema, name)
+        connection.execute(
+            sql.SQL("create table {} ({})").format(table, sql.SQL(TABLES[name]))  # type: ignore[arg-type]
+        )
+        connection.execute(
+            sql.SQL("comment on table {} is {}").format(table, REHEARSAL_MARK)
+        )
+    return missing
+
+
+def fill(connection: Connection) -> dict[str, int]:
+    """Give a rehearsal the people and the migrated bookings of the landed dump.
+
+    Earlier phases of a real migration have brought both; a rehearsal has only the dump.
+    Returns the rows added by table; empty when the target is not a rehearsal's or
+    nothing is landed.
+    """
+    if not {"profiles", "bookings"} <= set(rehearsal_tables(connection)):
+        return {}
+    landed = connection.execute(
+        "select to_regclass(%s) is not null", [f'"{settings.staging_schema()}".loads']
+    ).fetchone()
+    if not (landed and landed[0]):
+        return {}
+    connection.execute(
+        query("rehearsal_people", uuid_pattern=sql.Literal(UUID_PATTERN))
+    )
+    profiles = connection.execute(query("rehearsal_profiles")).rowcount
+    bookings = connection.execute(query("rehearsal_bookings")).rowcount
+    connection.execute("drop table rehearsal_bookings")
+    return {"profiles": profiles, "bookings": bookings}
+
+
+def existing_tables(connection: Connection) -> list[str]:
+    """The application's tables that stand in the live schema."""
+    rows = connection.execute(
+        "select relname from pg_class where relnamespace = to_regnamespace(quote_ident(%s))"
+        " and relkind in ('r', 'p', 'v', 'm', 'f') and relname = any(%s)",
+        [settings.live_schema(), list(TABLES)],
+    ).fetchall()
+    found = {row[0] for row in rows}
+    return [name for name in TABLES if name in found]
+
+
+def rehearsal_tables(connection: Connection) -> list[str]:
+    """The application's tables that ``create`` made."""
+    rows = connection.execute(
+        "select relname from pg_class where relnamespace = to_regnamespace(quote_ident(%s))"
+        " and relkind = 'r' and relname = any(%s)"
+        " and obj_description(oid, 'pg_class') = %s",
+        [settings.live_schema(), list(TABLES), REHEARSAL_MARK],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def require_tables(connection: Connection) -> None:
+    """Raise ``TargetMissing`` unless all of the application's tables stand."""
+    present = existing_tables(connection)
+    missing = [name for name in TABLES if name not in present]
+    if missing:
+        raise TargetMissing(
+            f"the schema {settings.live_schema()} has no {', '.join(missing)}. Nothing "
+            "was changed. Name the application's database, or make the tables for a "
+            "rehearsal with: ./inv target.create"
+        )
+
+
+def describe(connection: Connection, table: str) -> list[Column]:
+    """Read the columns of a live table, in their order."""
+    rows = connection.execute(
+        query("live_columns"), {"table": f'"{settings.live_schema()}"."{table}"'}
+    ).fetchall()
+    return [Column(*row) for row in rows]
+
+
+def check_columns(
+    table: str, live: Sequence[Column], published: Sequence[str], optional: set[str]
+) -> list[str]:
+    """Match the columns of a mart with those of its live table, by name.
+
+    Returns the columns to publish, in the live table's order. Raises
+    ``TargetDoesNotFit`` when a column that must be published is missing, or when the
+    live table requires one that the mart does not have.
+    """
+    name = f"{settings.live_schema()}.{table}"
+    writable = {column.name for column in live if not column.is_generated}
+    missing = [c for c in published if c not in optional and c not in writable]
+    if missing:
+        raise TargetDoesNotFit(
+            f"the live table {name} has no column {', '.join(missing)} to publish into. "
+            "Nothing was changed. Add it, or name the right database, and run again."
+        )
+    unsourced = [c.name for c in live if c.is_required and c.name not in published]
+    if unsourced:
+        raise TargetDoesNotFit(
+            f"the live table {name} requires {', '.join(unsourced)}, which the dump does "
+            "not have. Nothing was changed. Give the column a default and run again."
+        )
+    return [c.name for c in live if c.name in published and not c.is_generated]

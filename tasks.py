@@ -1,0 +1,306 @@
+"""Carryover's tasks: parse, call the harness, print. No SQL and no decisions here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from typing import Any
+
+import invoke
+
+from harness import database, embedded, migration, settings, stages, status
+from harness.cli import file_argument, task
+from harness.console import Console
+from harness.errors import UsageError
+from harness.stages import Inputs
+from harness.validate import require_valid
+
+Context = invoke.Context
+
+DUMP_HELP = {
+    "dump": "the MySQL or MariaDB dump; - is standard input",
+    "bookings": "bookings-created.json of phase 4; else the live bookings are taken",
+    "users": "user-id-mapping.json of phase 1; else user ids stay as they are",
+}
+EXECUTE_HELP = "change the live tables; without it the plan is printed"
+
+
+def _inputs(dump: str, bookings: str | None, users: str | None) -> Inputs:
+    return Inputs(
+        file_argument(dump) or dump, file_argument(bookings), file_argument(users)
+    )
+
+
+@task(help={**DUMP_HELP, "json": "print what was loaded as JSON"})
+def load(
+    _: Context,
+    dump: str,
+    bookings: str | None = None,
+    users: str | None = None,
+    json: bool = False,
+) -> None:
+    """Land a dump's tables in staging, every row or its reason."""
+    console = Console(quiet=json)
+    session = stages.open_session(console, "load", names_run=False)
+    result = stages.load(session, _inputs(dump, bookings, users))
+    if json:
+        console.result(_as_json(status.load_report(result)))
+        return
+    console.table(
+        ("table", "statements", "read", "loaded", "rejected"),
+        [
+            (t.name, t.statements, t.rows_read, t.rows_loaded, t.rows_rejected)
+            for t in result.tables
+        ],
+    )
+    console.note("next: ./inv audit.landing, then ./inv build (or dbt build)")
+
+
+@task(help={"select": "build only these nodes, in dbt's selection syntax"})
+def build(_: Context, select: str | None = None) -> None:
+    """Build and test the dbt models on what is landed."""
+    session = stages.open_session(Console(), "build")
+    stages.build(session, ["--select", *select.split()] if select else [])
+    session.console.note("next: ./inv publish")
+
+
+@task()
+def audit_landing(_: Context) -> None:
+    """Check the landing tables with Great Expectations, before dbt."""
+    session = stages.open_session(Console(), "audit.landing")
+    stages.audit(session, "landing")
+    session.console.note("next: ./inv build")
+
+
+@task()
+def audit_live(_: Context) -> None:
+    """Check the live tables with Great Expectations, after a publish."""
+    session = stages.open_session(Console(), "audit.live")
+    stages.audit(session, "live")
+    session.console.note("next: ./inv validate")
+
+
+@task(name="publish", help={"execute": EXECUTE_HELP})
+def publish_(_: Context, execute: bool = False) -> None:
+    """Publish the marts into the live tables, in one transaction."""
+    session = stages.open_session(Console(), "publish")
+    if not execute:
+        migration.print_plan(session, stages.plan_publish(session))
+        session.console.note("next: ./inv publish --execute")
+        return
+    plan = stages.run_publish(session)
+    migration.finish(session, plan.run_id, next_command="./inv validate")
+
+
+@task(
+    help={
+        "in-use": "the application is in use again: newer rows are its own, no fault",
+        "json": "print chat-validation-results.json",
+    }
+)
+def validate(_: Context, in_use: bool = False, json: bool = False) -> None:
+    """Compare every live row with the source; exit 3 when not valid."""
+    console = Console(quiet=json)
+    session = stages.open_session(console, "validate")
+    validation = stages.run_validate(session, in_use=in_use)
+    if json:
+        console.result(_as_json(validation.result))
+    else:
+        console.table(
+            ("live table", *validation.findings["chats"]),
+            [(name, *found.values()) for name, found in validation.findings.items()],
+        )
+        migration.write(session, validation.run_id)
+    require_valid(validation)
+
+
+@task(
+    help={
+        "execute": EXECUTE_HELP,
+        "run": "the run to take back; the newest that stands without it",
+    }
+)
+def rollback(_: Context, execute: bool = False, run: str | None = None) -> None:
+    """Take back exactly what a run published: rows, constraints, indexes."""
+    session = stages.open_session(Console(), "rollback")
+    done = (stages.run_rollback if execute else stages.plan_rollback)(session, run)
+    migration.print_rollback(session, done)
+    if execute:
+        migration.write(session, done.run_id)
+    else:
+        session.console.note("next: ./inv rollback --execute")
+
+
+@task()
+def artifacts(_: Context) -> None:
+    """Write the landed run's artifacts again: JSON files, log, report."""
+    session = stages.open_session(Console(), "artifacts")
+    migration.finish(session, stages.landed_run(session), next_command=None)
+
+
+@task(help={"json": "print it as JSON"}, name="status")
+def status_(_: Context, json: bool = False) -> None:
+    """Say what is landed, built, published and validated, and what comes next."""
+    console = Console(quiet=json)
+    session = stages.open_session(console, "status")
+    found = status.read_status(session.connection)
+    console.result(_as_json(found.as_dict()) if json else found.as_text())
+
+
+@task(help={**DUMP_HELP, "execute": EXECUTE_HELP})
+def migrate(
+    _: Context,
+    dump: str,
+    bookings: str | None = None,
+    users: str | None = None,
+    execute: bool = False,
+) -> None:
+    """Carry a dump all the way: load, check, build, publish, validate."""
+    session = stages.open_session(Console(), "migrate", names_run=False)
+    migration.prepare_target(session)
+    migration.migrate(session, _inputs(dump, bookings, users), execute=execute)
+
+
+@task(help={"sample": "the sample to carry: marketplace (default) or bookingless"})
+def demo(_: Context, sample: str = "marketplace") -> None:
+    """Run the whole migration on a sample, in a rehearsal database."""
+    folder = settings.SAMPLES / sample
+    dumps = sorted(folder.glob("*.sql"))
+    if not dumps:
+        known = ", ".join(sorted(path.name for path in settings.SAMPLES.iterdir()))
+        raise UsageError(f"there is no sample {sample}; there are {known}.")
+    session = stages.open_session(Console(), "demo", names_run=False)
+    stages.require_rehearsal(session)
+    stages.create_target(session)
+    inputs = Inputs(
+        str(dumps[0]),
+        str(folder / "bookings-created.json"),
+        str(folder / "user-id-mapping.json"),
+    )
+    migration.migrate(session, inputs, execute=True)
+    session.console.note("next: ./inv status, ./inv db.psql, ./inv rollback")
+
+
+@task()
+def docs(_: Context) -> None:
+    """Write the dbt docs as one static page."""
+    session = stages.open_session(Console(), "docs")
+    session.console.result(str(stages.docs(session)))
+
+
+@task()
+def lint(_: Context) -> None:
+    """Check the style of Python, SQL and YAML, and the types."""
+    _run_all(
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["sqlfluff", "lint", "--disable-progress-bar", "models", "tests", "macros"],
+        ["yamllint", "--strict", "."],
+    )
+
+
+@task(help={"args": "further arguments for pytest, in one quoted text"})
+def test(_: Context, args: str = "") -> None:
+    """Run the harness's tests, which build and test the dbt project as well."""
+    _run_all(["pytest", *shlex.split(args)])
+
+
+@task()
+def db_start(_: Context) -> None:
+    """Start the embedded PostgreSQL, making it when there is none."""
+    console = Console()
+    with console.step("starting the embedded PostgreSQL") as step:
+        parameters = embedded.start()
+        step.detail = f"running on the socket in {parameters['host']}"
+    console.note('next: eval "$(./inv db.env)"')
+
+
+@task()
+def db_stop(_: Context) -> None:
+    """Stop the embedded PostgreSQL; its data stay."""
+    console = Console()
+    with console.step("stopping the embedded PostgreSQL") as step:
+        step.detail = "stopped" if embedded.stop() else "it was not running"
+
+
+@task()
+def db_env(_: Context) -> None:
+    """Print the target's variables for eval, starting the embedded server if needed."""
+    for name, value in database.target().environment.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+@task(help={"command": "run this SQL and exit"})
+def db_psql(_: Context, command: str | None = None) -> None:
+    """Open psql on the target."""
+    to = database.target()
+    arguments = ["psql", to.url, *(["-c", command] if command else [])]
+    sys.stdout.flush()
+    os.execv(str(embedded.binary("psql")), arguments)  # noqa: S606 - psql takes over
+
+
+@task()
+def db_reset(_: Context) -> None:
+    """Stop the embedded PostgreSQL and remove its data."""
+    console = Console()
+    with console.step("removing the embedded PostgreSQL and its data"):
+        embedded.reset()
+    console.note("next: ./inv db.start")
+
+
+@task()
+def target_create(_: Context) -> None:
+    """Make the application's tables for a rehearsal, where there are none."""
+    session = stages.open_session(Console(), "target.create", names_run=False)
+    stages.create_target(session)
+    session.console.note("next: ./inv load --dump FILE")
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _run_all(*commands: list[str]) -> None:
+    """Run every command from the project's folder; fail when any failed."""
+    failed = []
+    for command in commands:
+        print(f"$ {shlex.join(command)}", flush=True)
+        done = subprocess.run(  # noqa: S603 - the project's own tools
+            [sys.executable, "-m", *command], cwd=settings.PROJECT_ROOT, check=False
+        )
+        if done.returncode:
+            failed.append(command[0])
+    if failed:
+        raise invoke.Exit(f"error: {', '.join(failed)} failed", code=3)
+
+
+def _collect() -> invoke.Collection:
+    top = invoke.Collection(
+        load, build, publish_, validate, rollback, artifacts, status_, migrate, demo
+    )
+    for body in (docs, lint, test):
+        top.add_task(body)
+    groups = {
+        "audit": {"landing": audit_landing, "live": audit_live},
+        "db": {
+            "start": db_start,
+            "stop": db_stop,
+            "env": db_env,
+            "psql": db_psql,
+            "reset": db_reset,
+        },
+        "target": {"create": target_create},
+    }
+    for name, members in groups.items():
+        group = invoke.Collection(name)
+        for member, body in members.items():
+            group.add_task(body, name=member)
+        top.add_collection(group)
+    return top
+
+
+namespace = _collect()
