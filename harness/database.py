@@ -95,7 +95,9 @@ def target() -> Target:
     return Target(embedded.start(), is_embedded=True)
 
 
-def connect(to: Target | None = None, *, autocommit: bool = False) -> psycopg.Connection:
+def connect(
+    to: Target | None = None, *, autocommit: bool = False
+) -> psycopg.Connection:
     """Open a connection to the target.
 
     Times are exchanged in UTC whatever the server's setting. Raises

@@ -78,13 +78,13 @@ _MIGRATIONS: tuple[str, ...] = (
         table_name text not null,
         row_id uuid not null,
         content_hash text not null,
-        rolled_back_at timestamptz,
-        primary key (run_id, table_name, row_id)
+        rolled_back_at timestamptz
     );
+    create index published_rows_of_run on {ledger}.published_rows (run_id, table_name);
     create unique index published_rows_current
     on {ledger}.published_rows (table_name, row_id) where rolled_back_at is null;
     comment on table {ledger}.published_rows is
-        'One row per live row that a run inserted, with the hash of its content then.';
+        'One row per live row and publish of it, with the hash of its content then.';
 
     create table {ledger}.failed_rows (
         run_id text not null references {ledger}.runs,

@@ -1,5 +1,5 @@
 -- What publishing would do with each row of a mart, and why a row cannot be published.
--- Parents come first: {parents} reads the candidates of the tables before this one.
+-- A parent may be live or a candidate itself, so parents are classified first.
 create temporary table {candidates} on commit drop as
 select
     mart.id,

@@ -1,0 +1,146 @@
+"""Writes what a run leaves to read: ``artifacts/<run id>/`` and ``artifacts/latest``.
+
+Owns that folder's files: the JSON files of the specification (``specification``),
+``summary.json``, ``execution-log.md`` and ``report.html``. Reads the ledger, the
+landing tables, the marts and the live tables; writes nothing but files. The text of
+messages goes only into chats-extracted.json, whose specified shape holds it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from harness import settings
+from harness.artifacts import specification
+from harness.artifacts.execution_log import execution_log
+from harness.artifacts.folder import point_latest, write_text
+from harness.artifacts.reading import PUBLISHED_AS, read_summary
+from harness.artifacts.relations import Connection, stands
+from harness.artifacts.report import read_reports, report_page
+from harness.artifacts.summary import (
+    SUMMARY_FILE,
+    SUMMARY_FORMAT,
+    Summary,
+    TableCount,
+    headline,
+    plural,
+    reasons_sentence,
+)
+from harness.console import Console
+from harness.errors import HarnessError
+
+__all__ = [
+    "ArtifactsNotWritten",
+    "Summary",
+    "TableCount",
+    "headline",
+    "read_summary",
+    "reasons_sentence",
+    "summary_document",
+    "write_artifacts",
+]
+
+
+class ArtifactsNotWritten(HarnessError):
+    """The folder of the artifacts does not take them."""
+
+
+def write_artifacts(
+    connection: Connection, run_id: str, *, console: Console | None = None
+) -> Path:
+    """Write the files that the run's stages allow so far, and return their folder.
+
+    - Always: ``summary.json``, ``execution-log.md``, ``report.html``.
+    - Once the marts are built from the run: chats-extracted.json, skipped-chats.json
+      and failed-chats-creation.json, the latter two also when they list nothing, so
+      that nobody need guess what a missing file means.
+    - Once the run has published: chats-created.json and chat-creation-stats.json.
+    - Once it has been validated: chat-validation-results.json.
+
+    A file that an earlier stage wrote stays when its tables are gone: the marts hold
+    one run at a time. Each file appears whole or not at all. Everything is read in the
+    caller's transaction, which is neither committed nor ended.
+
+    Raises ``UsageError`` for a run that is not in the ledger, ``CheckFailed`` when rows
+    do not add up, and ``ArtifactsNotWritten`` when a file cannot be written.
+    """
+    summary = read_summary(connection, run_id)
+    specification.check_sums(summary)
+    home = settings.artifacts_home()
+    try:
+        if console is None:
+            _write_files(connection, summary, home / run_id)
+        else:
+            with console.step("writing artifacts") as step:
+                _write_files(connection, summary, home / run_id)
+                step.detail = str(home / run_id)
+        point_latest(home, run_id)
+    except OSError as error:
+        raise ArtifactsNotWritten(
+            f"the artifacts of run {run_id} cannot be written below {home}: "
+            f"{error.strerror or error}. Files already written there are whole, the "
+            "database is unchanged. Make room, or name another folder in "
+            "CARRYOVER_ARTIFACTS, then run the command again."
+        ) from None
+    return home / run_id
+
+
+def summary_document(summary: Summary) -> dict[str, Any]:
+    """Turn a summary into what summary.json holds."""
+    return {
+        "format": SUMMARY_FORMAT,
+        **_record(summary.run),
+        "result": headline(summary),
+        "why": reasons_sentence(summary),
+        "seconds": round(summary.seconds, 3),
+        "tables": {
+            table.name: {k: v for k, v in asdict(table).items() if k != "name"}
+            for table in summary.tables
+        },
+        "skip_reasons": {
+            plural(table): {row.reason: row.rows for row in summary.reasons_of(table)}
+            for table in ("chat", "message")
+        },
+        "unlinked_chats": summary.unlinked_chats,
+        "migrated_bookings": summary.migrated_bookings,
+        "coercions": [asdict(row) for row in summary.coercions],
+        "rejections": [asdict(row) for row in summary.rejections],
+        "failures": [asdict(row) for row in summary.failures],
+        "steps": [_record(step) for step in summary.steps],
+        "inputs": [_record(file) for file in summary.inputs],
+        "audits": summary.audits,
+        "problems": [asdict(audit) for audit in summary.problems],
+        "checkpoints": [asdict(checkpoint) for checkpoint in summary.checkpoints],
+        "validation": _record(summary.validation) if summary.validation else None,
+    }
+
+
+def _write_files(connection: Connection, summary: Summary, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if summary.has_marts:
+        specification.write_extracted(connection, summary, folder)
+        specification.write_failed(connection, summary, folder)
+    publish = summary.done("publish")
+    if publish and stands(connection, settings.live_schema(), *PUBLISHED_AS.values()):
+        specification.write_created(connection, summary, publish, folder)
+    if summary.validation:
+        specification.write_validated(connection, summary, folder)
+    document = json.dumps(summary_document(summary), ensure_ascii=False, indent=2)
+    write_text(folder / SUMMARY_FILE, document + "\n")
+    write_text(folder / "execution-log.md", execution_log(summary))
+    reports = read_reports(connection) if summary.has_marts else ()
+    write_text(folder / "report.html", report_page(summary, reports))
+
+
+def _record(record: Any) -> dict[str, Any]:
+    return {key: _plain(value) for key, value in asdict(record).items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).isoformat(timespec="microseconds")
+    return value

@@ -1,0 +1,167 @@
+"""Writes report.html: the run on one page that needs no network and no script.
+
+Owns the template's data and how values are shown. Reads the small ``report_*`` tables
+of the marts; every value is escaped by the template engine. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from psycopg import sql
+
+from harness import settings
+from harness.artifacts.execution_log import decision, is_rollback_required, issues
+from harness.artifacts.relations import Connection
+from harness.artifacts.summary import Summary, headline, plural, reasons_sentence
+
+#: No more rows of a ``report_*`` table than this are shown.
+MAX_REPORT_ROWS = 50
+
+FATES = ("kept", "merged", "skipped", "rejected")
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_DASH = "–"
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A ``report_*`` table of the marts as it is shown: its first rows and their count.
+
+    ``numeric`` says of each column whether it holds numbers.
+    """
+
+    name: str
+    description: str | None
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[object, ...], ...]
+    total: int
+
+    @property
+    def title(self) -> str:
+        """The table's name as a heading."""
+        return humanize(self.name.removeprefix("report_"))
+
+
+def read_reports(connection: Connection) -> tuple[ReportTable, ...]:
+    """Read every ``report_*`` table or view of the marts, by name, with its comment."""
+    found = connection.execute(
+        "select relname, obj_description(oid, 'pg_class') from pg_class"
+        " where relnamespace = to_regnamespace(quote_ident(%s))"
+        " and relkind in ('r', 'p', 'v', 'm') and relname like 'report\\_%%'"
+        " order by relname",
+        [settings.marts_schema()],
+    ).fetchall()
+    return tuple(_read_report(connection, name, comment) for name, comment in found)
+
+
+def report_page(summary: Summary, reports: Sequence[ReportTable] = ()) -> str:
+    """Render the page of a run."""
+    return _template().render(
+        summary=summary,
+        run=summary.run,
+        reports=reports,
+        headline=headline(summary),
+        why=reasons_sentence(summary),
+        decision=decision(summary),
+        issues=issues(summary),
+        is_rollback_required=is_rollback_required(summary),
+        fates=FATES,
+    )
+
+
+def humanize(name: str) -> str:
+    """Turn a name of the database into words: ``rows_read`` into ``Rows read``."""
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def show(value: object) -> str:
+    """Write a value for a reader: separators in numbers, UTC times, a dash for null."""
+    if value is None:
+        return _DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, (float, Decimal)):
+        return f"{value:,.2f}"
+    if isinstance(value, datetime):
+        return show_time(value)
+    return str(value)
+
+
+def show_time(value: datetime) -> str:
+    """Write a time in UTC, without the fraction of a second."""
+    return f"{value.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def show_bytes(count: int | None) -> str:
+    """Write a number of bytes in the largest unit that leaves it at 1 or more."""
+    if count is None:
+        return _DASH
+    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
+        size, _ = size / 1000, units.pop(0)
+    return (
+        f"{size:,.0f} {units[0]}" if units[0] == "bytes" else f"{size:,.1f} {units[0]}"
+    )
+
+
+def percent(part: int | None, whole: int | None) -> float:
+    """The share of ``part`` in ``whole`` in percent; 0 where either is unknown or 0."""
+    return 100 * part / whole if part and whole else 0.0
+
+
+def _read_report(
+    connection: Connection, name: str, description: str | None
+) -> ReportTable:
+    table = sql.Identifier(settings.marts_schema(), name)
+    cursor = connection.execute(
+        sql.SQL("select * from {} limit {}").format(table, MAX_REPORT_ROWS)
+    )
+    rows = tuple(cursor.fetchall())
+    columns = tuple(column.name for column in cursor.description or ())
+    total: tuple[Any, ...] | None = connection.execute(
+        sql.SQL("select count(*) from {}").format(table)
+    ).fetchone()
+    return ReportTable(
+        name,
+        description,
+        columns,
+        tuple(_is_numeric([row[i] for row in rows]) for i in range(len(columns))),
+        rows,
+        total[0] if total else 0,
+    )
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+        for value in known
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        show=show, show_time=show_time, show_bytes=show_bytes, humanize=humanize
+    )
+    environment.globals.update(percent=percent, plural=plural)
+    return environment.get_template("report.html.j2")

@@ -1,0 +1,352 @@
+"""What a run did, in numbers, and the sentences that say it.
+
+Owns the frozen records that the end table, ``summary.json``, the execution log and the
+report are made of. Pure: reads and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+#: Where a run's summary is kept, and the version of its shape.
+SUMMARY_FILE = "summary.json"
+SUMMARY_FORMAT = 1
+
+#: The specification's reason for a chat whose booking is not in PostgreSQL.
+BOOKING_NOT_MIGRATED = "Booking was not migrated to PostgreSQL"
+
+#: Below this share of rows kept, why so few is worth a sentence.
+_LITTLE = 0.5
+
+_PLURALS = {"media": "media"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run as the ledger has it; times are UTC."""
+
+    run_id: str
+    pipeline: str
+    status: str
+    started_at: datetime
+    finished_at: datetime | None
+    operator: str
+    code_version: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that the run read; ``size`` in bytes."""
+
+    kind: str
+    name: str
+    size: int
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the run that ended; memory in bytes, None where it was not measured."""
+
+    name: str
+    status: str
+    started_at: datetime
+    finished_at: datetime
+    seconds: float
+    rows: int | None
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class TableCount:
+    """What became of one table's rows; None for what has not happened or cannot.
+
+    ``published`` counts the rows that this run inserted and nobody rolled back, so on a
+    second run of the same input it is 0.
+    """
+
+    name: str
+    read: int | None = None
+    kept: int | None = None
+    merged: int | None = None
+    skipped: int | None = None
+    rejected: int | None = None
+    published: int | None = None
+    failed: int | None = None
+
+    @property
+    def accounted(self) -> int | None:
+        """Rows whose fate is known: equal to ``read`` unless a row was lost."""
+        fates = (self.kept, self.merged, self.skipped, self.rejected)
+        known = [count for count in fates if count is not None]
+        return sum(known) if len(known) == len(fates) else None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every row read has one fate; true as long as nothing is decided."""
+        return self.accounted is None or self.accounted == self.read
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why ``rows`` rows of a table were skipped."""
+
+    table: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why ``rows`` rows of the dump could not be read."""
+
+    table: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why ``rows`` rows that were ready could not be published."""
+
+    table: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Coercion:
+    """How often a rule changed a value that the new column cannot hold."""
+
+    table: str
+    column: str
+    rule: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The latest outcome, other than a pass, of a dbt node or of an expectation."""
+
+    name: str
+    kind: str
+    status: str
+    severity: str | None
+    failures: int | None
+    message: str | None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The newest run of a Great Expectations checkpoint, ``landing`` or ``live``."""
+
+    name: str
+    passed: bool
+    expectations: int
+    problems: tuple[Audit, ...]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The latest comparison of the live tables with the source.
+
+    ``expected`` counts by live table the rows that must stand there, ``findings`` the
+    rows that are not as they must be, by kind; ``errors`` says it in sentences.
+    """
+
+    validated_at: datetime
+    is_valid: bool
+    errors: tuple[str, ...]
+    expected: Mapping[str, int]
+    findings: Mapping[str, Mapping[str, int]]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of findings, in the order in which they were counted."""
+        return tuple(
+            dict.fromkeys(k for kinds in self.findings.values() for k in kinds)
+        )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that is known of a run.
+
+    ``has_marts`` says whether dbt's tables hold this run; when another run was loaded
+    since, the fates come from what this run's own ``summary.json`` kept of them.
+    ``unlinked_chats`` are those skipped for their booking that name none at all.
+    """
+
+    run: Run
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...]
+    tables: tuple[TableCount, ...]
+    reasons: tuple[Reason, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    coercions: tuple[Coercion, ...] = ()
+    audits: Mapping[str, int] | None = None
+    problems: tuple[Audit, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    validation: Validation | None = None
+    unlinked_chats: int = 0
+    migrated_bookings: int | None = None
+    has_marts: bool = False
+
+    def table(self, name: str) -> TableCount:
+        """The counts of a table of the dump; all None when it was not read."""
+        found = (table for table in self.tables if table.name == name)
+        return next(found, TableCount(name))
+
+    def step(self, name: str) -> Step | None:
+        """The newest step of this name, if it happened."""
+        found = (step for step in reversed(self.steps) if step.name == name)
+        return next(found, None)
+
+    def done(self, name: str) -> Step | None:
+        """The newest step of this name, if it happened and passed."""
+        step = self.step(name)
+        return step if step and step.status == "done" else None
+
+    @property
+    def seconds(self) -> float:
+        """How long the run's steps took together, in seconds."""
+        return sum(step.seconds for step in self.steps)
+
+    def reasons_of(self, table: str) -> tuple[Reason, ...]:
+        """Why rows of a table were skipped, most frequent first."""
+        return tuple(reason for reason in self.reasons if reason.table == table)
+
+
+def plural(name: str, count: int | None = None) -> str:
+    """Name a table's rows, after their count if there is one: ``1 chat``, ``chats``."""
+    word = name if count == 1 else _PLURALS.get(name, f"{name}s")
+    return word if count is None else f"{count:,} {word}"
+
+
+def headline(summary: Summary) -> str:
+    """Say in one sentence what happened to the run's chats and messages."""
+    chats, messages = summary.table("chat"), summary.table("message")
+    if chats.kept is None or messages.kept is None:
+        landed = f"{_of(messages.read, 'message')} and {_of(chats.read, 'chat')}"
+        return f"{landed} were read from the dump; nothing is built from them yet."
+    kept = (
+        f"{messages.kept:,} of {_of(messages.read, 'message')} in "
+        f"{_of(chats.kept, 'chat')}"
+    )
+    status = summary.run.status
+    if status == "rolled_back":
+        return f"The run was rolled back: {_rolled_back(summary)}"
+    if status in ("published", "validated", "invalid"):
+        return _published(summary, kept)
+    return f"{kept} are ready to publish; the live tables are untouched."
+
+
+def reasons_sentence(summary: Summary) -> str | None:
+    """Say in one sentence why nothing, or less than half, was carried or published.
+
+    None when there is nothing to explain: most rows were kept and written, or nothing
+    has been built yet.
+    """
+    for name in ("chat", "message"):
+        table = summary.table(name)
+        if table.kept is None or table.read is None or table.merged is None:
+            return None
+        if table.read == 0 and name == "chat":
+            return "Nothing was carried: the dump holds no chats."
+        if table.read and (table.kept + table.merged) / table.read < _LITTLE:
+            return _why_so_little(summary, table)
+    return _why_none_published(summary)
+
+
+def _why_so_little(summary: Summary, table: TableCount) -> str:
+    """Name the most frequent fate of the rows that were not kept."""
+    kept, read = table.kept or 0, table.read or 0
+    whose = plural(table.name)
+    nothing = not (summary.table("chat").kept or summary.table("message").kept)
+    opening = (
+        "Nothing was carried"
+        if nothing
+        else f"{'Only ' if kept else ''}{kept:,} of {read:,} {whose} "
+        f"{'was' if kept == 1 else 'were'} carried"
+    )
+    reasons = summary.reasons_of(table.name)
+    if not reasons:
+        return f"{opening}: {table.rejected or 0:,} rows of the dump could not be read."
+    top = reasons[0]
+    who = f"all {read:,} {whose}" if top.rows == read else plural(table.name, top.rows)
+    verb = "was" if top.rows == 1 else "were"
+    return f"{opening}: {who} {verb} skipped, '{top.reason}'{_explain(summary, top)}."
+
+
+def _explain(summary: Summary, reason: Reason) -> str:
+    """Say what the skip for a missing booking rests on, in figures."""
+    if reason.reason != BOOKING_NOT_MIGRATED or summary.migrated_bookings is None:
+        return ""
+    migrated = f"the {summary.migrated_bookings:,} migrated bookings"
+    unlinked = summary.unlinked_chats
+    if not unlinked:
+        return f" (their booking_id is not among {migrated})"
+    if unlinked == reason.rows:
+        return f" (their booking_id is null, so not among {migrated})"
+    return (
+        f" (their booking_id is null, in {unlinked:,}, or not among {migrated},"
+        f" in {reason.rows - unlinked:,})"
+    )
+
+
+def _why_none_published(summary: Summary) -> str | None:
+    """Explain a publish that found its rows there already."""
+    tables = [summary.table(name) for name in ("chat", "message")]
+    if summary.run.status == "rolled_back" or not summary.done("publish"):
+        return None
+    if any(table.published or table.failed for table in tables):
+        return None
+    chats, messages = tables
+    return (
+        f"Nothing was published: all {_of(chats.kept, 'chat')} and "
+        f"{_of(messages.kept, 'message')} stand in the live tables already."
+    )
+
+
+def _published(summary: Summary, kept: str) -> str:
+    chats, messages = summary.table("chat"), summary.table("message")
+    written = (messages.published or 0) + (chats.published or 0)
+    if written:
+        message_rows = _of(messages.published, "message")
+        chat_rows = _of(chats.published, "chat")
+        carried = (
+            f"{message_rows} and {chat_rows} were published"
+            f" out of {_of(messages.read, 'message')} and {_of(chats.read, 'chat')}"
+        )
+    elif messages.kept or chats.kept:
+        carried = f"{kept} were to be published and none was new"
+    else:
+        carried = (
+            f"None of {_of(messages.read, 'message')} and {_of(chats.read, 'chat')} "
+            "could be carried"
+        )
+    return carried + _verdict(summary.validation)
+
+
+def _verdict(validation: Validation | None) -> str:
+    if validation is None:
+        return "; the live tables are not validated yet."
+    if validation.is_valid:
+        return ", and every live row was found as it should be."
+    return ", and validation found live rows that are not as they should be."
+
+
+def _rolled_back(summary: Summary) -> str:
+    left = sum(table.published or 0 for table in summary.tables)
+    if left:
+        return f"{left:,} of its rows, changed since, were left in the live tables."
+    return "none of its rows is left in the live tables."
+
+
+def _of(count: int | None, name: str) -> str:
+    return plural(name, count or 0)

@@ -1,0 +1,349 @@
+"""Runs Great Expectations: checkpoint ``landing`` before dbt, ``live`` after publish.
+
+What is expected stands in ``gx/``; this module gives it a connection, runs it, and says
+in the project's own words what did not hold. The connection is read-only and its search
+path is the checkpoint's schema, so that no suite names a schema. Writes the Data Docs
+into the folder that it is given, and nothing else: no table, and nothing below ``gx/``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import database, settings
+from harness.errors import HarnessError, Refused, UsageError
+
+if TYPE_CHECKING:
+    from great_expectations.checkpoint.checkpoint import CheckpointResult
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.data_context.data_context.file_data_context import (
+        FileDataContext,
+    )
+
+CONTEXT_ROOT = settings.PROJECT_ROOT / "gx"
+
+#: The tables that each checkpoint reads, in the schemas that ``_schemas`` names.
+TABLES: dict[str, tuple[str, ...]] = {
+    "landing": ("chat", "message", "booking", "bookings_created", "user_id_mapping"),
+    "live": (
+        "profiles",
+        "bookings",
+        "chats",
+        "chat_messages",
+        "media",
+        "published_rows",
+    ),
+}
+_MISSING_REMEDY = {
+    "landing": "Load a dump first: ./inv load --dump FILE",
+    "live": "Load a dump and publish it first: ./inv migrate --dump FILE --execute",
+}
+_DATASOURCE = "target"
+_SAMPLE_VALUES = 5
+_SAMPLE_CHARACTERS = 120
+
+
+class NothingToAudit(Refused):
+    """A table that the checkpoint reads does not stand in the database."""
+
+
+class AuditError(HarnessError):
+    """Great Expectations could not run the checkpoint."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An expectation that did not hold.
+
+    ``table`` is the audited table and ``column`` None where the whole table is meant.
+    ``description`` is the invariant, as the suite states it; ``observed`` what was
+    found instead; ``unexpected_count`` the number of rows, None where none can be
+    counted. ``sample`` has up to five of the values, each cut to 120 characters.
+    """
+
+    table: str
+    column: str | None
+    expectation: str
+    description: str
+    severity: str
+    observed: str
+    unexpected_count: int | None
+    sample: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The finding as one clause: where, what was expected, what was found."""
+        place = f"{self.table}.{self.column}" if self.column else self.table
+        return f"{place}: {self.description.rstrip('.')} ({self.observed})"
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What a checkpoint found: ``failed`` stops a run, ``warnings`` do not.
+
+    ``expectations`` is the number that were checked; ``docs_index`` the first page of
+    the Data Docs.
+    """
+
+    name: str
+    run_id: str
+    passed: bool
+    expectations: int
+    failed: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    seconds: float
+    docs_index: Path
+
+    def summary(self) -> str:
+        """Say in one sentence what was found; the first finding stands for the rest."""
+        if self.failed:
+            more = len(self.failed) - 1
+            others = f", and {more} more" if more else ""
+            return (
+                f"checkpoint {self.name} failed {len(self.failed)} of "
+                f"{self.expectations} expectations: {self.failed[0]}{others}."
+            )
+        if self.warnings:
+            return (
+                f"checkpoint {self.name} passed all critical expectations of "
+                f"{self.expectations}, with {_counted(len(self.warnings), 'warning')}: "
+                + "; ".join(str(warning) for warning in self.warnings)
+                + "."
+            )
+        return f"checkpoint {self.name} passed all {self.expectations} expectations."
+
+    def as_detail(self) -> dict[str, Any]:
+        """Give the result as JSON for the ledger, without this machine's paths."""
+        return {
+            "checkpoint": self.name,
+            "passed": self.passed,
+            "expectations": self.expectations,
+            "failed": [asdict(finding) for finding in self.failed],
+            "warnings": [asdict(finding) for finding in self.warnings],
+        }
+
+
+def run_checkpoint(name: str, *, run_id: str, docs_dir: Path) -> AuditResult:
+    """Run a checkpoint on the target and write its Data Docs below ``docs_dir``.
+
+    ``name`` is ``landing`` or ``live``. The results of both, and of earlier audits of
+    the same folder, share its index. A failed expectation is no error here: the caller
+    looks at ``passed``. Raises ``UsageError`` for another name, ``NothingToAudit`` when
+    a table is missing, and ``AuditError`` when the checkpoint itself cannot run.
+    """
+    if name not in TABLES:
+        raise UsageError(
+            f"there is no checkpoint {name!r}; the checkpoints are {', '.join(TABLES)}."
+        )
+    target = database.target()
+    _require_tables(name, target)
+    docs_dir = docs_dir.resolve()
+    docs_dir.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with _quiet():
+        result = _run(name, run_id, _connection_url(name, target), docs_dir)
+    failed, mild = _sort(_findings(result))
+    return AuditResult(
+        name=name,
+        run_id=run_id,
+        passed=not failed,
+        expectations=sum(len(each.results) for each in result.run_results.values()),
+        failed=failed,
+        warnings=mild,
+        seconds=time.monotonic() - started,
+        docs_index=docs_dir / "index.html",
+    )
+
+
+def open_context(url: str, docs_dir: Path) -> FileDataContext:
+    """Open the committed context on a connection.
+
+    Both values are given to Great Expectations directly and not through the process's
+    environment, which every child process would inherit.
+    """
+    import great_expectations as gx
+
+    return gx.get_context(
+        mode="file",
+        context_root_dir=CONTEXT_ROOT,
+        runtime_environment={
+            "CARRYOVER_GX_URL": url,
+            "CARRYOVER_GX_DOCS": str(docs_dir),
+        },
+    )
+
+
+def _run(name: str, run_id: str, url: str, docs_dir: Path) -> CheckpointResult:
+    # Importing Great Expectations takes seconds, and most tasks never need it.
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.datasource.fluent.interfaces import TestConnectionError
+    from great_expectations.exceptions.exceptions import GreatExpectationsError
+
+    context = open_context(url, docs_dir)
+    try:
+        with closing(context.data_sources.get(_DATASOURCE).get_execution_engine()):
+            return context.checkpoints.get(name).run(
+                run_id=RunIdentifier(run_name=run_id)
+            )
+    except (GreatExpectationsError, TestConnectionError) as error:
+        reason = " ".join(str(error).split())
+        raise AuditError(
+            f"checkpoint {name} could not run: {reason}. The database was only read. "
+            f"Remove the cause, then run: ./inv audit.{name}"
+        ) from error
+
+
+def _schemas(name: str) -> list[str]:
+    if name == "landing":
+        return [settings.staging_schema()]
+    return [settings.live_schema(), settings.ledger_schema()]
+
+
+def _require_tables(name: str, target: database.Target) -> None:
+    with database.connect(target) as connection:
+        rows = connection.execute(
+            "select wanted from unnest(%s::text[]) as wanted where not exists ("
+            " select from pg_class inner join pg_namespace"
+            " on pg_class.relnamespace = pg_namespace.oid"
+            " where relname = wanted and nspname = any(%s))",
+            [list(TABLES[name]), _schemas(name)],
+        ).fetchall()
+    if rows:
+        raise NothingToAudit(
+            f"checkpoint {name} reads {', '.join(row[0] for row in rows)}, which "
+            f"{' and '.join(_schemas(name))} of {target} lack. Nothing was changed. "
+            f"{_MISSING_REMEDY[name]}"
+        )
+
+
+def _connection_url(name: str, target: database.Target) -> str:
+    """Name the target for SQLAlchemy: read-only, in the checkpoint's schemas."""
+    path = ",".join(
+        '"{}"'.format(schema.replace('"', '""')) for schema in _schemas(name)
+    )
+    escaped = path.replace("\\", "\\\\").replace(" ", "\\ ")
+    options = [
+        target.parameters.get("options", ""),
+        f"-c search_path={escaped}",
+        "-c default_transaction_read_only=on",
+        "-c TimeZone=UTC",
+    ]
+    parameters = {
+        **target.parameters,
+        "options": " ".join(filter(None, options)),
+        "application_name": "carryover audit",
+    }
+    url = replace(target, parameters=parameters).url
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the library says about itself off the terminal.
+
+    Its log repeats what the results hold, and its warnings are for its own developers.
+    """
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _findings(result: CheckpointResult) -> Iterator[Finding]:
+    for validation in result.run_results.values():
+        for each in validation.results:
+            if not each.success:
+                yield _finding(str(validation.asset_name), each)
+
+
+def _sort(
+    findings: Iterable[Finding],
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Part the findings that stop a run from the others.
+
+    A warning is left out where the same expectation of its column failed critically: it
+    only repeats the failure by a stricter measure.
+    """
+    found = tuple(findings)
+    failed = tuple(each for each in found if each.severity == "critical")
+    said = {
+        (each.table, each.column, each.expectation) for each in failed if each.column
+    }
+    mild = tuple(
+        each
+        for each in found
+        if each.severity != "critical"
+        and (each.table, each.column, each.expectation) not in said
+    )
+    return failed, mild
+
+
+def _finding(table: str, result: ExpectationValidationResult) -> Finding:
+    configuration = result.expectation_config
+    if configuration is None:
+        raise AuditError(f"a result for {table} does not name its expectation")
+    error = _error(result.exception_info)
+    details: Mapping[str, Any] = result.result or {}
+    observed, count = _observed(details)
+    return Finding(
+        table=table,
+        column=configuration.kwargs.get("column"),
+        expectation=configuration.type,
+        description=configuration.description or configuration.type,
+        # An expectation that could not be checked proves nothing, however mild it is.
+        severity="critical" if error else str(configuration.severity.value),
+        observed=f"could not be checked: {error}" if error else observed,
+        unexpected_count=None if error else count,
+        sample=_sample(details),
+    )
+
+
+def _error(info: Mapping[str, Any] | None) -> str | None:
+    """Find the message of an exception; the library nests it by metric, or does not."""
+    if not info:
+        return None
+    if "raised_exception" not in info:
+        messages = (_error(nested) for nested in info.values())
+        return next(filter(None, messages), None)
+    if not info["raised_exception"]:
+        return None
+    return " ".join(str(info["exception_message"]).split())
+
+
+def _observed(details: Mapping[str, Any]) -> tuple[str, int | None]:
+    """Say what was found, and count the unexpected rows where that can be done."""
+    count = details.get("unexpected_count")
+    if count is not None:
+        return f"{count:,} of {details['element_count']:,} rows", count
+    if "unexpected_rows" in (details.get("details") or {}):
+        count = int(details["observed_value"])
+        return _counted(count, "row"), count
+    missing = ((details.get("details") or {}).get("mismatched") or {}).get("missing")
+    if missing:
+        return f"missing: {', '.join(missing)}", None
+    return f"observed {details.get('observed_value')}", None
+
+
+def _sample(details: Mapping[str, Any]) -> tuple[str, ...]:
+    rows = (details.get("details") or {}).get("unexpected_rows")
+    if rows is not None:
+        texts = [", ".join(f"{key} {row[key]}" for key in row) for row in rows]
+    else:
+        values = details.get("partial_unexpected_list") or []
+        texts = [str(value) for value in values if value is not None]
+    return tuple(text[:_SAMPLE_CHARACTERS] for text in texts[:_SAMPLE_VALUES])
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,60 @@
+"""The stretch of the dump that is being read, and where it stands in the stream.
+
+Owns the unread bytes, byte offsets and line numbers. Everything else in the reader looks
+at ``data`` from ``position`` on and moves ``position`` forward. Reads an iterable of
+bytes and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class Window:
+    """A view of the stream that forgets what was read and grows when it must.
+
+    ``data`` holds the unread bytes from ``position`` on. Indexes into ``data`` are valid
+    until ``grow`` is called.
+    """
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._base = 0
+        self._line = 1
+        self.data = b""
+        self.position = 0
+        self.at_end = False
+
+    @property
+    def unread(self) -> int:
+        """How many bytes are at hand and not read, in bytes."""
+        return len(self.data) - self.position
+
+    def grow(self) -> bool:
+        """Forget what was read and append more; ``False`` at the end of the stream.
+
+        At least as much is appended as was unread, so that reading one long value costs
+        time in proportion to its length, however often it is begun again.
+        """
+        self._line += self.data.count(b"\n", 0, self.position)
+        self._base += self.position
+        rest = self.data[self.position :]
+        self.position = 0
+        parts, wanted = [rest], max(len(rest), 1)
+        while wanted > 0:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self.at_end = True
+                break
+            parts.append(chunk)
+            wanted -= len(chunk)
+        self.data = b"".join(parts)
+        return len(self.data) > len(rest)
+
+    def offset_of(self, index: int) -> int:
+        """The byte offset in the stream, from 0, of an index into ``data``."""
+        return self._base + index
+
+    def line_of(self, index: int) -> int:
+        """The line in the stream, from 1, of an index into ``data``."""
+        return self._line + self.data.count(b"\n", 0, index)
