@@ -1,10 +1,10 @@
 """Writes the JSON files that the specification names, in the shapes that it gives.
 
 Shapes and names are those of phase 6 of the specification, steps 1 to 3; ``metadata``
-of chats-extracted.json adds ``merged_chats``, ``merged_messages`` and ``rejected_rows``.
-Times are UTC with microseconds. Rows stream from the database into the files and are
-counted on the way; a file whose rows do not make up its figures is not written. Reads
-the database and writes into the run's folder only.
+of chats-extracted.json adds merged_chats, merged_messages and rejected_rows. Times are
+UTC with microseconds. Rows stream from the database into the files and are counted on
+the way; a file whose rows do not make up its figures is not written. Reads the database
+and writes into the run's folder only.
 """
 
 from __future__ import annotations
