@@ -17,7 +17,7 @@ _FATES = ("read", "kept", "merged", "skipped", "rejected", "published", "failed"
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase of the template: its title and its boxes, each done or not, and a text."""
+    """A phase of the template: its title, and its boxes, each done or not."""
 
     title: str
     boxes: tuple[tuple[bool, str], ...]

@@ -17,8 +17,10 @@ Connection = psycopg.Connection[Any]
 
 
 def compose(text: str, **parts: sql.Composable) -> sql.Composed:
-    """Compose SQL whose ``{staging}``, ``{marts}``, ``{ledger}`` and ``{live}`` name
-    the schemas; ``parts`` adds other names in braces.
+    """Compose SQL whose names in braces stand for identifiers or other SQL.
+
+    ``{staging}``, ``{marts}``, ``{ledger}`` and ``{live}`` are the schemas; ``parts``
+    adds others.
     """
     return sql.SQL(text).format(
         staging=sql.Identifier(settings.staging_schema()),

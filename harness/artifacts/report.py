@@ -28,7 +28,7 @@ MAX_REPORT_ROWS = 50
 FATES = ("kept", "merged", "skipped", "rejected")
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
-_DASH = "–"
+_DASH = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)

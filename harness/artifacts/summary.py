@@ -276,7 +276,8 @@ def _why_so_little(summary: Summary, table: TableCount) -> str:
     )
     reasons = summary.reasons_of(table.name)
     if not reasons:
-        return f"{opening}: {table.rejected or 0:,} rows of the dump could not be read."
+        lost = plural(table.name, table.rejected or 0)
+        return f"{opening}: {lost} were rejected while loading."
     top = reasons[0]
     who = f"all {read:,} {whose}" if top.rows == read else plural(table.name, top.rows)
     verb = "was" if top.rows == 1 else "were"
@@ -344,7 +345,8 @@ def _verdict(validation: Validation | None) -> str:
 def _rolled_back(summary: Summary) -> str:
     left = sum(table.published or 0 for table in summary.tables)
     if left:
-        return f"{left:,} of its rows, changed since, were left in the live tables."
+        were = "was" if left == 1 else "were"
+        return f"{left:,} of its rows, changed since, {were} left in the live tables."
     return "none of its rows is left in the live tables."
 
 
