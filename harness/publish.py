@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from harness import constraints, hashing, ledger, settings, target
+from harness import candidates, constraints, hashing, ledger, settings, target
+from harness.candidates import TablePlan
 from harness.errors import CheckFailed, HarnessError, Refused
 from harness.live_values import as_live
 from harness.published import FITTING_TYPES, TABLES, PublishedTable
@@ -25,30 +26,10 @@ from harness.thresholds import thresholds
 Connection = psycopg.Connection[Any]
 
 _LOCK_TIMEOUT = "10s"
-_ACTIONS = ("insert", "published", "present", "removed", "failed")
 
 
 class PublishFailed(HarnessError):
     """The database refused what was to be published; nothing was changed."""
-
-
-@dataclass(frozen=True)
-class TablePlan:
-    """What publishing does with the rows of one mart.
-
-    ``insert`` rows are new; ``published`` ones a run of ours has brought already;
-    ``present`` ones stand there with the same content, by other hands; ``removed`` ones
-    we published and somebody has deleted since; ``failed`` ones cannot be published, for
-    the ``reasons`` counted here.
-    """
-
-    name: str
-    insert: int
-    published: int
-    present: int
-    removed: int
-    failed: int
-    reasons: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -126,7 +107,7 @@ def _publish_in_transaction(connection: Connection, started: datetime | None) ->
     require_audited(connection, run.run_id)
     columns = check_target(connection)
     tables = tuple(
-        _classify(connection, table, columns[table.name]) for table in TABLES
+        candidates.classify(connection, table, columns[table.name]) for table in TABLES
     )
     _require_few_errors(connection, tables)
     inserted = sum(table.insert for table in tables)
@@ -164,7 +145,9 @@ def _write(
 def _detail(plan: Plan, hashed: dict[str, list[str]]) -> dict[str, Any]:
     return {
         "tables": {
-            table.name: {action: getattr(table, action) for action in _ACTIONS}
+            table.name: {
+                action: getattr(table, action) for action in candidates.ACTIONS
+            }
             for table in plan.tables
         },
         "hashed_columns": hashed,
@@ -224,113 +207,6 @@ def _fits(wanted: str, column: target.Column) -> bool:
     return column.type_name.split("(")[0] in FITTING_TYPES[wanted]
 
 
-def _classify(
-    connection: Connection, table: PublishedTable, columns: list[str]
-) -> TablePlan:
-    connection.execute(_candidates(connection, table, columns))
-    name = _candidates_name(table.name)
-    connection.execute(sql.SQL("analyze {}").format(name))
-    counts = dict.fromkeys(_ACTIONS, 0)
-    reasons: dict[str, int] = {}
-    for action, reason, count in connection.execute(
-        sql.SQL(
-            "select action, case when action = 'failed' then reason end, count(*)"
-            " from {} group by 1, 2 order by 3 desc, 2"
-        ).format(name)
-    ).fetchall():
-        counts[action] += count
-        if reason:
-            reasons[reason] = count
-    return TablePlan(table.name, **counts, reasons=reasons)
-
-
-def _candidates(
-    connection: Connection, table: PublishedTable, columns: list[str]
-) -> sql.Composed:
-    live = {c.name: c for c in target.describe(connection, table.name)}
-    identical = [
-        sql.SQL("present.{0} is not distinct from {1}").format(
-            sql.Identifier(column), as_live("mart", live[column])
-        )
-        for column in columns
-    ]
-    obstacles = [
-        *(_null_obstacle(live[column]) for column in columns),
-        *(_length_obstacle(live[column]) for column in columns),
-        *(
-            _parent_obstacle(column, parent)
-            for column, parent in table.references.items()
-        ),
-        *(_taken_obstacle(table.name, column) for column in table.unique),
-    ]
-    return query(
-        "candidates",
-        candidates=_candidates_name(table.name),
-        table=sql.Identifier(table.name),
-        table_name=sql.Literal(table.name),
-        is_identical=sql.SQL(" and ").join(identical),
-        parents=sql.SQL("\n").join(
-            _parent_join(column, parent) for column, parent in table.references.items()
-        ),
-        obstacles=sql.SQL("\n").join(o for o in obstacles if o is not None),
-    )
-
-
-def _null_obstacle(column: target.Column) -> sql.Composed | None:
-    if not column.is_not_null:
-        return None
-    return sql.SQL("when mart.{} is null then {}").format(
-        sql.Identifier(column.name),
-        f"{column.name} is null, and the live table needs it",
-    )
-
-
-def _length_obstacle(column: target.Column) -> sql.Composed | None:
-    if column.max_length is None:
-        return None
-    return sql.SQL("when length(mart.{}::text) > {} then {}").format(
-        sql.Identifier(column.name),
-        column.max_length,
-        f"{column.name} is longer than the {column.max_length} characters of the live column",
-    )
-
-
-def _parent_join(column: str, parent: str) -> sql.Composed:
-    """Join the parent in the live table and, for a table of ours, among the candidates."""
-    known = sql.SQL("select id from {}").format(
-        sql.Identifier(settings.live_schema(), parent)
-    )
-    if parent in {table.name for table in TABLES}:
-        known += sql.SQL(" union select id from {} where action = 'insert'").format(
-            _candidates_name(parent)
-        )
-    return sql.SQL("left join ({}) as {} on mart.{} = {}.id").format(
-        known,
-        sql.Identifier(f"parent_{column}"),
-        sql.Identifier(column),
-        sql.Identifier(f"parent_{column}"),
-    )
-
-
-def _parent_obstacle(column: str, parent: str) -> sql.Composed:
-    return sql.SQL("when mart.{} is not null and {}.id is null then {}").format(
-        sql.Identifier(column),
-        sql.Identifier(f"parent_{column}"),
-        f"its {column} is not in the live table {parent}",
-    )
-
-
-def _taken_obstacle(table: str, column: str) -> sql.Composed:
-    return sql.SQL(
-        "when exists (select 1 from {live} as other where other.{column} = mart.{column}"
-        " and other.id <> mart.id) then {reason}"
-    ).format(
-        live=sql.Identifier(settings.live_schema(), table),
-        column=sql.Identifier(column),
-        reason=f"its {column} already belongs to another live row",
-    )
-
-
 def _statement(
     name: str,
     connection: Connection,
@@ -345,15 +221,11 @@ def _statement(
         run_id=sql.Literal(run_id),
         table=sql.Identifier(table.name),
         table_name=sql.Literal(table.name),
-        candidates=_candidates_name(table.name),
+        candidates=candidates.relation(table.name),
         columns=sql.SQL(", ").join(sql.Identifier(column) for column in chosen),
         values=sql.SQL(", ").join(as_live("mart", live[column]) for column in chosen),
         content_hash=hashing.content_hash("live", chosen),
     )
-
-
-def _candidates_name(table: str) -> sql.Identifier:
-    return sql.Identifier("pg_temp", f"publish_{table}")
 
 
 def _require_few_errors(connection: Connection, tables: tuple[TablePlan, ...]) -> None:

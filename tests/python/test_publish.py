@@ -171,9 +171,7 @@ def test_children_of_a_row_that_cannot_go_stay_too(
 ) -> None:
     monkeypatch.setattr(publish, "thresholds", lambda: Thresholds(1.0, 1.0, 1.0))
     world.rehearse(connection)
-    connection.execute(
-        "delete from bookings where id = %s", [world.identifier("d", 1)]
-    )
+    connection.execute("delete from bookings where id = %s", [world.identifier("d", 1)])
     connection.commit()
     plan = publish.publish(connection)
     assert [(t.insert, t.failed) for t in plan.tables] == [(2, 1), (8, 4), (2, 1)]

@@ -65,7 +65,9 @@ def test_what_users_changed_since_is_left_and_named(
     world.rehearse(connection)
     publish.publish(connection)
     edited = world.identifier("e", 101)
-    connection.execute("update chat_messages set content = 'mine' where id = %s", [edited])
+    connection.execute(
+        "update chat_messages set content = 'mine' where id = %s", [edited]
+    )
     connection.execute(
         "insert into chat_messages (id, chat_id, sender_id, content)"
         " values (gen_random_uuid(), %s, %s, 'a new one')",
@@ -94,7 +96,10 @@ def test_rows_of_other_tables_keep_what_they_refer_to(
     connection.execute("insert into reactions values (%s)", [liked])
     connection.commit()
     done = {table.name: table for table in rollback.rollback(connection).tables}
-    assert (done["chat_messages"].referenced, done["chat_messages"].left) == (1, (liked,))
+    assert (done["chat_messages"].referenced, done["chat_messages"].left) == (
+        1,
+        (liked,),
+    )
     assert connection.execute("select count(*) from reactions").fetchone() == (1,)
 
 

@@ -26,8 +26,14 @@ def test_a_true_copy_is_valid(published: world.Connection) -> None:
     found = validate.validate(published)
     assert found.is_valid
     assert found.result["is_valid"] is True
-    assert found.result["expected_rows"] == {"chats": 3, "chat_messages": 12, "media": 3}
-    assert all(count == 0 for kinds in found.findings.values() for count in kinds.values())
+    assert found.result["expected_rows"] == {
+        "chats": 3,
+        "chat_messages": 12,
+        "media": 3,
+    }
+    assert all(
+        count == 0 for kinds in found.findings.values() for count in kinds.values()
+    )
     validate.require_valid(found)
 
 
@@ -38,7 +44,12 @@ FREE_MEDIA = "alter table media drop constraint media_chat_message_id_fkey;"
 @pytest.mark.parametrize(
     ("damage", "table", "finding", "named"),
     [
-        (f"delete from chat_messages where id = '{E101}'", "chat_messages", "missing", E101),
+        (
+            f"delete from chat_messages where id = '{E101}'",
+            "chat_messages",
+            "missing",
+            E101,
+        ),
         (
             f"update chat_messages set content = content || ' ' where id = '{E101}'",
             "chat_messages",
@@ -117,7 +128,9 @@ def test_a_planted_fault_is_found_and_named(
         validate.require_valid(found)
 
 
-def test_a_swapped_sender_is_named_with_both_people(published: world.Connection) -> None:
+def test_a_swapped_sender_is_named_with_both_people(
+    published: world.Connection,
+) -> None:
     published.execute(
         "update chat_messages set sender_id = %s where id = %s", [world.STYLIST, E101]
     )
@@ -150,7 +163,9 @@ def test_rows_of_the_application_from_before_are_no_fault(
 ) -> None:
     world.rehearse(connection)
     own = world.identifier("d", 9)
-    connection.execute("insert into bookings (id, status) values (%s, 'pending')", [own])
+    connection.execute(
+        "insert into bookings (id, status) values (%s, 'pending')", [own]
+    )
     connection.execute("insert into chats (id, booking_id) values (%s, %s)", [own, own])
     connection.execute(
         "insert into chat_messages (id, chat_id, sender_id, content) values (%s, %s, %s, '')",

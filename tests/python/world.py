@@ -162,9 +162,7 @@ def build_marts(connection: Connection, run_id: str) -> None:
     connection.commit()
 
 
-def rehearse(
-    connection: Connection, *, chats: int = 3, messages_each: int = 4
-) -> str:
+def rehearse(connection: Connection, *, chats: int = 3, messages_each: int = 4) -> str:
     """Land, fill a rehearsal target and build: ready to publish. The last is an image."""
     bookings = [booking(n) for n in range(1, chats + 1)]
     of_chats = [chat(n) for n in range(1, chats + 1)]
@@ -184,9 +182,13 @@ def _land_table(connection: Connection, name: str, rows: Sequence[Row]) -> None:
     columns = _COLUMNS[name]
     table = sql.Identifier("staging", name)
     connection.execute(
-        sql.SQL("create table {} (_row bigint generated always as identity, {})").format(
+        sql.SQL(
+            "create table {} (_row bigint generated always as identity, {})"
+        ).format(
             table,
-            sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(c)) for c in columns),
+            sql.SQL(", ").join(
+                sql.SQL("{} text").format(sql.Identifier(c)) for c in columns
+            ),
         )
     )
     connection.cursor().executemany(
