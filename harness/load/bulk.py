@@ -1,22 +1,23 @@
-"""Converts ordinary rows in bulk: most of a dump, at the speed of ``bytes`` methods.
+r"""Converts ordinary rows in bulk: most of a dump, at the speed of ``bytes`` methods.
 
 Owns the fast way from ``(…),(…)`` to COPY text. What it converts, ``rows`` and
 ``values`` would convert to the same fields; what it does not recognise it leaves to
 them. Pure: no I/O.
 
-It works because every quote that does not delimit a string is doubled or stands behind a
-backslash. Once escaped backslashes and escaped quotes are replaced by two bytes that the
-text does not hold, a split at the quotes yields in turn what is outside a string and what
-is inside one; an empty outside is a doubled quote. The outsides are few and alike, ``,``
-or ``),(`` or ``,1,0,``, so a dictionary turns each into COPY's separators, and whatever is
-not made of separators, numbers and NULL is foreign and ends the bulk. MySQL's remaining
-escapes mean the same to COPY, but for ``\\Z``.
+It works because every quote that does not delimit a string is doubled or stands behind
+a backslash. Once escaped backslashes and escaped quotes are replaced by two bytes that
+the text does not hold, a split at the quotes yields in turn what is outside a string
+and what is inside one; an empty outside is a doubled quote. The outsides are few and
+alike, ``,`` or ``),(`` or ``,1,0,``, so a dictionary turns each into COPY's separators,
+and whatever is not made of separators, numbers and NULL is foreign and ends the bulk.
+MySQL's remaining escapes mean the same to COPY, but for ``\Z``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from harness.load.charsets import Decoder, client_decoder, is_utf8
@@ -74,7 +75,7 @@ class _Foreign(Exception):
 
 
 def hide_escapes(text: bytes, mode: Mode) -> Hidden | None:
-    """Hide escaped backslashes and quotes; ``None`` when no byte is free to stand in."""
+    """Hide escaped backslashes and quotes; ``None`` when no byte is free for it."""
     if not mode.backslash_escapes or (b"\\\\" not in text and b"\\'" not in text):
         return Hidden(text, b"", b"")
     free = [byte for byte in _STAND_INS if byte not in text][:2]
@@ -86,17 +87,22 @@ def hide_escapes(text: bytes, mode: Mode) -> Hidden | None:
 
 
 def skip_strings(data: bytes, start: int, mode: Mode) -> int:
-    """Up to which index the statement certainly goes on, for rows that nobody wants."""
+    """Up to which index a statement certainly goes on, for rows that nobody wants."""
     hidden = hide_escapes(data[start:], mode)
-    if hidden is None:
+    if hidden is None or b"\0" in hidden.text:
         return start
     parts = hidden.text.split(b"'")
-    outside = b"\0".join(parts[0::2])
-    if _UNSKIPPABLE.search(outside):
-        return start
-    # The last part may be an unfinished string, or end in half a comment's opening.
-    kept = sum(map(len, parts[:-2])) + max(len(parts) - 2, 0)
-    return start + hidden.length(kept - 1) if len(parts) > 2 else start
+    # An even number ends in an unfinished string, an odd one in half an outside.
+    outside = b"\0".join(parts[0:-1:2])
+    special = _UNSKIPPABLE.search(outside)
+    if special:
+        kept = 2 * outside.count(b"\0", 0, special.start())
+        quotes = kept
+    else:
+        kept = len(parts) - 1
+        quotes = kept - (len(parts) + 1) % 2
+    length = sum(map(len, parts[:kept])) + quotes
+    return start + hidden.length(length)
 
 
 class _Separators(dict[bytes, bytes]):
@@ -105,12 +111,11 @@ class _Separators(dict[bytes, bytes]):
     ``begun`` counts the statements that begin in an outside, where any do.
     """
 
-    def __init__(self, head: bytes) -> None:
+    def __init__(self, head: bytes | None) -> None:
         super().__init__({b"": b"'"})
         self.begun: dict[bytes, int] = {}
-        self.row_end = re.compile(
-            rb"\)[ \t\r\n]*(?:,|(;\s*" + re.escape(head) + rb"))[ \t\r\n]*\("
-        )
+        again = rb";\s*" + re.escape(head) if head else rb"(?!)"
+        self.row_end = re.compile(rb"\)[ \t\r\n]*(?:,|(" + again + rb"))[ \t\r\n]*\(")
 
     def __missing__(self, outside: bytes) -> bytes:
         rows = self.row_end.split(outside)
@@ -126,6 +131,13 @@ class _Separators(dict[bytes, bytes]):
         if begun:
             self.begun[outside] = begun
         return copy
+
+    def count_begun(self, outsides: list[bytes]) -> int:
+        """How many statements begin in these outsides."""
+        if not self.begun:
+            return 0
+        met = self.begun.keys() & set(outsides)
+        return sum(self.begun[outside] * outsides.count(outside) for outside in met)
 
 
 def _fields(values: bytes) -> list[bytes]:
@@ -145,11 +157,15 @@ class BulkConverter:
     """Converts the ordinary rows of one INSERT's columns.
 
     ``head`` is the statement up to its first row: statements that begin with the same
-    bytes are converted together with it.
+    bytes are converted together with it; ``None`` when none may be.
     """
 
     def __init__(
-        self, columns: Sequence[Column], client_charset: str, mode: Mode, head: bytes
+        self,
+        columns: Sequence[Column],
+        client_charset: str,
+        mode: Mode,
+        head: bytes | None,
     ) -> None:
         self._tabs = len(columns) - 1
         self._mode = mode
@@ -188,11 +204,10 @@ class BulkConverter:
         except (_Foreign, UnicodeDecodeError):
             return nothing
         rows = copy.split(b"\n")
-        if any(row.count(b"\t") != self._tabs for row in rows[1:-1]):
+        if set(map(bytes.count, rows[1:-1], repeat(b"\t"))) != {self._tabs}:
             return nothing
-        begun = self._separators.begun
-        count = sum(begun.get(part, 0) for part in parts[0::2]) if begun else 0
-        return Converted(copy[1:], len(rows) - 2, count, start + hidden.length(length))
+        begun = self._separators.count_begun(parts[0::2])
+        return Converted(copy[1:], len(rows) - 2, begun, start + hidden.length(length))
 
     def _cut(self, parts: list[bytes]) -> bool:
         """Leave whole rows only in ``parts``; ``False`` when there is not one."""
@@ -246,8 +261,7 @@ class BulkConverter:
         if b"\\Z" in copy and self._mode.backslash_escapes:
             copy = copy.replace(b"\\Z", b"\x1a")
         copy = hidden.shown(copy)
-        assert self._decode is not None, "is_able was asked first"
-        if copy.isascii():
+        if copy.isascii() or self._decode is None:
             return copy
         text = self._decode(copy)
         return copy if self._is_utf8 else text.encode()

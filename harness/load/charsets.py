@@ -48,9 +48,10 @@ _COLUMN_CODECS = {
     "utf32": "utf-32-be",
 }
 #: MySQL's latin1 is cp1252 with its five holes filled by the control characters.
-_LATIN1 = "".join(
-    bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(256)
-)
+_LATIN1 = {
+    code: ord(bytes([code]).decode("cp1252", "ignore") or chr(code))
+    for code in range(256)
+}
 
 
 def _latin1(data: bytes) -> str:

@@ -5,7 +5,16 @@ Owns ``DumpError`` and its message's shape. Writes nothing.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from harness.errors import InputError
+
+
+class Place(NamedTuple):
+    """A place in the decompressed stream: the line from 1, the byte offset from 0."""
+
+    line: int
+    byte_offset: int
 
 
 class DumpError(InputError):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from harness.load.errors import Incomplete
@@ -117,7 +118,7 @@ def skip_blank(
 
 
 def is_dash_comment(data: bytes, at: int) -> bool:
-    """Whether ``--`` and a white space, control character or the end stand at ``at``."""
+    """Whether ``--`` and a space, a control character or the end stand at ``at``."""
     if not data.startswith(b"--", at):
         return False
     return at + 2 >= len(data) or data[at + 2] <= 0x20 or data[at + 2] == 0x7F
@@ -156,6 +157,12 @@ def _is_never_executed(version: bytes | None) -> bool:
     return int(version) >= (_NEVER_5 if len(version) == 5 else _NEVER_6)
 
 
+@lru_cache
+def _special(delimiter: bytes) -> re.Pattern[bytes]:
+    """Matches what may end a statement or hide its end."""
+    return re.compile(rb"['\"`#]|--|/\*|\*/|" + re.escape(delimiter), re.IGNORECASE)
+
+
 class StatementEnd:
     """Finds the delimiter that ends a statement, however the stream is cut into pieces.
 
@@ -167,22 +174,22 @@ class StatementEnd:
         self._mode = mode
         self._executed = 0
         self.inside = "a statement"
-        self._special = re.compile(
-            rb"['\"`#]|--|/\*|\*/|" + re.escape(delimiter), re.IGNORECASE
-        )
+        self._special = _special(delimiter)
 
     @property
     def is_plain(self) -> bool:
         """Whether no versioned comment is open, so that text may be skipped in bulk."""
         return self._executed == 0
 
-    def find(self, data: bytes, at: int) -> tuple[bool, int]:
-        """Look for the end from ``at`` on.
+    def find(self, data: bytes, at: int, limit: int | None = None) -> tuple[bool, int]:
+        """Look for the end from ``at`` on, up to about ``limit`` when it is given.
 
         Returns ``True`` and the index behind the delimiter, or ``False`` and the index
-        from which to look again when there is more data.
+        from which to look again, when ``limit`` was reached or there is more data.
         """
         while match := self._special.search(data, at):
+            if limit is not None and at > limit:
+                return False, at
             token = match[0]
             start = match.start()
             if token.lower() == self._delimiter.lower() and not self._executed:
@@ -231,7 +238,8 @@ def tokenize(statement: bytes, mode: Mode) -> list[Token]:
             text = unquote(padded[at:end], mode)
         else:
             match = _TOKEN.match(padded, at)
-            assert match is not None, "a token is at least one byte"
+            if match is None:
+                raise Incomplete("a statement")
             end, kind = match.end(), match.lastgroup or "operator"
             text = unquote(match[0], mode) if kind == "name" else match[0]
         tokens.append(Token(kind, text.decode("utf-8", "surrogateescape"), at, end))
@@ -256,7 +264,7 @@ _ESCAPED = {
 
 
 def unquote(quoted: bytes, mode: Mode) -> bytes:
-    """The bytes that a quoted string or identifier stands for.
+    r"""The bytes that a quoted string or identifier stands for.
 
     An unknown escape drops its backslash; ``\\%`` and ``\\_`` keep it.
     """

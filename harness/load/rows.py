@@ -1,9 +1,9 @@
 """Reads one row of an INSERT exactly, value by value.
 
-Owns the grammar of a row: literals, introducers, white space, comments and values inside
-versioned comments. What is no literal (a function, an expression, a subquery) is
-``Unreadable``, by name. This is the reader's definition of a row; ``bulk`` does the same
-for ordinary rows at a multiple of the speed. Pure: no I/O.
+Owns the grammar of a row: literals, introducers, white space, comments and values
+inside versioned comments. What is no literal (a function, an expression, a subquery) is
+``Unreadable``, by name. This is the reader's definition of a row; ``bulk`` does the
+same for ordinary rows at a multiple of the speed. Pure: no I/O.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _ORDINARY = re.compile(
     rb"[ \t\r\n]*(?:'([^'\\]*)'|(NULL)|([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?))"
     rb"[ \t\r\n]*([,)])"
 )
-_NUMBER = re.compile(rb"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w$.\x80-\xff])")
+_NUMBER = re.compile(
+    rb"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w$.\x80-\xff])"
+)
 _HEX = re.compile(rb"0x([0-9A-Fa-f]+)(?![\w$\x80-\xff])|[xX]'([0-9A-Fa-f]*)'")
 _BIT = re.compile(rb"0b([01]+)(?![\w$\x80-\xff])|[bB]'([01]*)'")
 _INTRODUCER = re.compile(rb"_([A-Za-z0-9]+)")
@@ -35,7 +37,7 @@ _WORDS = {
 
 
 class RowReader:
-    """Reads rows of one INSERT; keeps which versioned comments are open between them."""
+    """Reads rows of one INSERT; knows which versioned comments are open."""
 
     def __init__(self, mode: Mode) -> None:
         self._mode = mode
@@ -142,7 +144,7 @@ def _skip(data: bytes, at: int, executed: int) -> tuple[int, int]:
 
 
 def _ended(data: bytes, at: int) -> int:
-    """``at``, when there is a byte; a token that touches the end may go on behind it."""
+    """``at``, when a byte is there; a token at the end of ``data`` may go on."""
     if at >= len(data):
         raise Incomplete("a statement")
     return at

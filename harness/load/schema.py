@@ -14,17 +14,66 @@ from harness.load.lexer import Token
 
 _BIT = frozenset({"bit"})
 _NUMERIC = frozenset(
-    "tinyint smallint mediumint int integer bigint decimal dec numeric fixed float "
-    "double real bool boolean serial year int1 int2 int3 int4 int8 middleint".split()
+    [
+        "tinyint",
+        "smallint",
+        "mediumint",
+        "int",
+        "integer",
+        "bigint",
+        "decimal",
+        "dec",
+        "numeric",
+        "fixed",
+        "float",
+        "double",
+        "real",
+        "bool",
+        "boolean",
+        "serial",
+        "year",
+        "int1",
+        "int2",
+        "int3",
+        "int4",
+        "int8",
+        "middleint",
+    ]
 )
 _BINARY = frozenset(
-    "binary varbinary tinyblob blob mediumblob longblob geometry point linestring "
-    "polygon multipoint multilinestring multipolygon geometrycollection "
-    "geomcollection vector".split()
+    [
+        "binary",
+        "varbinary",
+        "tinyblob",
+        "blob",
+        "mediumblob",
+        "longblob",
+        "geometry",
+        "point",
+        "linestring",
+        "polygon",
+        "multipoint",
+        "multilinestring",
+        "multipolygon",
+        "geometrycollection",
+        "geomcollection",
+        "vector",
+    ]
 )
 _CHARACTER = frozenset(
-    "char varchar tinytext text mediumtext longtext enum set character nchar "
-    "nvarchar".split()
+    [
+        "char",
+        "varchar",
+        "tinytext",
+        "text",
+        "mediumtext",
+        "longtext",
+        "enum",
+        "set",
+        "character",
+        "nchar",
+        "nvarchar",
+    ]
 )
 _NOT_A_COLUMN = (
     "PRIMARY",
@@ -204,7 +253,7 @@ def _in_type(token: Token) -> str:
 
 def _charset(tokens: Sequence[Token]) -> str | None:
     """The character set that a column's attributes or a table's options name."""
-    for (index, token), is_collation in _charset_words(tokens):
+    for index, is_collation in _charset_words(tokens):
         value = index + 1
         if value < len(tokens) and tokens[value].text == "=":
             value += 1
@@ -214,17 +263,15 @@ def _charset(tokens: Sequence[Token]) -> str | None:
     return None
 
 
-def _charset_words(
-    tokens: Sequence[Token],
-) -> Iterator[tuple[tuple[int, Token], bool]]:
-    """The words before a character set's name, those before a collation's after them."""
+def _charset_words(tokens: Sequence[Token]) -> Iterator[tuple[int, bool]]:
+    """Where a character set's name follows, and after these, a collation's."""
     for index, token in enumerate(tokens):
         follows = index > 0 and tokens[index - 1].is_word("CHARACTER", "CHAR")
         if token.is_word("CHARSET") or (token.is_word("SET") and follows):
-            yield (index, token), False
+            yield index, False
     for index, token in enumerate(tokens):
         if token.is_word("COLLATE"):
-            yield (index, token), True
+            yield index, True
 
 
 def _defaults_to_null(rest: Sequence[Token]) -> bool:

@@ -8,9 +8,10 @@ transaction state. A value that decides how bytes are read and cannot be worked 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from harness.load.charsets import DEFAULT
-from harness.load.errors import Unreadable
+from harness.load.errors import Place, Unreadable
 from harness.load.lexer import Mode, Token
 
 _ANSI_MODES = {
@@ -33,20 +34,13 @@ class Session:
     def __init__(self) -> None:
         self._system: dict[str, str | None] = {}
         self._user: dict[str, str | None] = {}
-        #: What was opened and must be closed: a sentence's object, and where it opened.
-        self.open: dict[str, int] = {}
+        #: What was opened and must be closed, as a clause, and where that was.
+        self.open: dict[str, Place] = {}
 
     @property
     def mode(self) -> Mode:
         """How the dump quotes from here on."""
-        modes = {
-            name.strip().upper()
-            for name in (self._system.get("sql_mode") or "").split(",")
-        }
-        return Mode(
-            backslash_escapes="NO_BACKSLASH_ESCAPES" not in modes,
-            ansi_quotes=bool(modes & _ANSI_MODES),
-        )
+        return _mode(self._system.get("sql_mode") or "")
 
     @property
     def charset(self) -> str:
@@ -59,24 +53,24 @@ class Session:
         """The time zone of TIMESTAMP values, ``+00:00``; ``None``: not set."""
         return self._system.get("time_zone")
 
-    def begin(self, at: int) -> None:
-        """A transaction began at this byte offset."""
+    def begin(self, at: Place) -> None:
+        """A transaction began at this place."""
         self.open["START TRANSACTION has no COMMIT"] = at
 
     def commit(self) -> None:
         """A transaction was committed."""
         self.open.pop("START TRANSACTION has no COMMIT", None)
 
-    def lock(self, at: int) -> None:
-        """Tables were locked at this byte offset."""
+    def lock(self, at: Place) -> None:
+        """Tables were locked at this place."""
         self.open["LOCK TABLES has no UNLOCK TABLES"] = at
 
     def unlock(self) -> None:
         """The tables were unlocked."""
         self.open.pop("LOCK TABLES has no UNLOCK TABLES", None)
 
-    def set(self, tokens: Sequence[Token], at: int) -> None:
-        """Carry out one ``SET`` statement that stands at this byte offset.
+    def set(self, tokens: Sequence[Token], at: Place) -> None:
+        """Carry out one ``SET`` statement that stands at this place.
 
         Raises ``Unreadable`` when it gives ``sql_mode``, the character set or the time
         zone a value that cannot be worked out.
@@ -95,7 +89,7 @@ class Session:
             if token.kind == "variable":
                 self.open.pop(_saved(token.text), None)
 
-    def _assign(self, item: Sequence[Token], at: int) -> None:
+    def _assign(self, item: Sequence[Token], at: Place) -> None:
         target, value = _target(item)
         if target is None or not value:
             return
@@ -151,6 +145,15 @@ class Session:
         if token.is_word("NULL", "DEFAULT"):
             return True, None
         return token.kind == "word", token.text
+
+
+@lru_cache
+def _mode(sql_mode: str) -> Mode:
+    modes = {name.strip().upper() for name in sql_mode.split(",")}
+    return Mode(
+        backslash_escapes="NO_BACKSLASH_ESCAPES" not in modes,
+        ansi_quotes=bool(modes & _ANSI_MODES),
+    )
 
 
 def _saved(variable: str) -> str:

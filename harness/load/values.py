@@ -1,4 +1,4 @@
-"""How one value of a row becomes one field of PostgreSQL's COPY text format.
+r"""How one value of a row becomes one field of PostgreSQL's COPY text format.
 
 Owns the rule for each kind of literal on each family of columns:
 
@@ -110,7 +110,9 @@ def _bit_field(column: Column, value: Literal, client_charset: str) -> bytes:
         return value.data
     number = int.from_bytes(value.data, "big")
     if number.bit_length() > column.bits:
-        raise Rejected(f"value does not fit {column.mysql_type} in column {column.name}")
+        raise Rejected(
+            f"value does not fit {column.mysql_type} in column {column.name}"
+        )
     return b"%d" % number
 
 

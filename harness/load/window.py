@@ -1,8 +1,8 @@
 """The stretch of the dump that is being read, and where it stands in the stream.
 
-Owns the unread bytes, byte offsets and line numbers. Everything else in the reader looks
-at ``data`` from ``position`` on and moves ``position`` forward. Reads an iterable of
-bytes and nothing else.
+Owns the unread bytes, byte offsets and line numbers. Everything else in the reader
+looks at ``data`` from ``position`` on and moves ``position`` forward. Reads an iterable
+of bytes and nothing else.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 class Window:
     """A view of the stream that forgets what was read and grows when it must.
 
-    ``data`` holds the unread bytes from ``position`` on. Indexes into ``data`` are valid
-    until ``grow`` is called.
+    ``data`` holds the unread bytes from ``position`` on. Indexes into ``data`` are
+    valid until ``grow`` is called.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:

@@ -1,0 +1,213 @@
+"""Which tables a dump has, and what its statements do to them besides INSERT.
+
+Owns the current database, the wanted tables' columns, views, and the refusal of
+whatever would change rows or columns in a way that reading INSERTs alone would miss.
+Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from harness.load.errors import Unreadable
+from harness.load.lexer import Token
+from harness.load.schema import Table, qualified_name, table_columns
+
+_KINDS = [
+    "TABLE",
+    "VIEW",
+    "TRIGGER",
+    "PROCEDURE",
+    "FUNCTION",
+    "EVENT",
+    "PACKAGE",
+    "DATABASE",
+    "SCHEMA",
+    "USER",
+    "ROLE",
+    "INDEX",
+    "SEQUENCE",
+    "SERVER",
+    "TABLESPACE",
+    "LOGFILE",
+    "RESOURCE",
+]
+_ROUTINES = ("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE")
+_HARMLESS_ADDITIONS = [
+    "PRIMARY",
+    "KEY",
+    "INDEX",
+    "UNIQUE",
+    "CONSTRAINT",
+    "FULLTEXT",
+    "SPATIAL",
+    "FOREIGN",
+    "CHECK",
+    "VECTOR",
+    "PARTITION",
+    "PERIOD",
+    "SYSTEM",
+]
+_HARMLESS_ALTERATIONS = [
+    "DISABLE",
+    "ENABLE",
+    "ENGINE",
+    "AUTO_INCREMENT",
+    "COMMENT",
+    "ORDER",
+    "FORCE",
+    "ALGORITHM",
+    "LOCK",
+    "ROW_FORMAT",
+    "STATS_PERSISTENT",
+    "ALTER",
+    "VALIDATE",
+    "WITHOUT",
+]
+
+
+class Catalog:
+    """The tables of the dump as far as it was read.
+
+    ``wanted`` are lower-case names; ``None`` wants every table.
+    """
+
+    def __init__(self, wanted: Collection[str] | None) -> None:
+        self._wanted = None if wanted is None else frozenset(wanted)
+        self.database: str | None = None
+        self.tables: dict[str, Table] = {}
+        self.names: dict[str, None] = {}
+        self.views: dict[str, None] = {}
+        #: The wanted tables that rows were read for.
+        self.filled: set[str] = set()
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether the rows of this table are to be read."""
+        return self._wanted is None or name.lower() in self._wanted
+
+    def use(self, tokens: Sequence[Token]) -> None:
+        """``USE database``."""
+        self.database = qualified_name(tokens, 1)[1]
+
+    def create(self, tokens: Sequence[Token], *, is_whole: bool) -> None:
+        """``CREATE`` of anything; ``is_whole``: the delimiter cannot stand inside."""
+        at = _find(tokens, _KINDS)
+        if at is None:
+            return
+        kind = tokens[at].text.upper()
+        if kind == "TABLE":
+            self._create_table(tokens, at + 1)
+        elif kind == "VIEW":
+            _, name, _ = qualified_name(tokens, _behind_if(tokens, at + 1))
+            self.names.pop(name.lower(), None)
+            self.tables.pop(name.lower(), None)
+            self.views[name.lower()] = None
+        elif kind in _ROUTINES and not is_whole and _is_cut(tokens):
+            raise Unreadable(f"a {kind} with a body and no DELIMITER", tokens[at].start)
+
+    def _create_table(self, tokens: Sequence[Token], at: int) -> None:
+        at = _behind_if(tokens, at)
+        database, name, behind = qualified_name(tokens, at)
+        database, key = database or self.database, name.lower()
+        self.names[key] = None
+        if not self.is_wanted(key):
+            return
+        known = self.tables.get(key)
+        if known is not None and known.database != database:
+            raise Unreadable(_second(name, known.database, database), tokens[at].start)
+        if key in self.filled:
+            if tokens[at - 1].is_word("EXISTS"):
+                return
+            raise Unreadable(f"CREATE TABLE {name} after its rows", tokens[at].start)
+        columns = table_columns(tokens, behind)
+        if any(token.is_word("SELECT") for token in tokens[behind:]):
+            raise Unreadable(f"CREATE TABLE {name} ... SELECT", tokens[at].start)
+        if columns:
+            self.tables[key] = Table(database, key, columns)
+
+    def drop(self, tokens: Sequence[Token]) -> None:
+        """``DROP TABLE`` and ``DROP VIEW``; other drops change no rows."""
+        if len(tokens) < 3 or not tokens[1].is_word("TABLE", "TABLES", "VIEW"):
+            return
+        at = _behind_if(tokens, 2)
+        while at < len(tokens):
+            _, name, behind = qualified_name(tokens, at)
+            self._refuse_filled("DROP", name, tokens[at])
+            self.tables.pop(name.lower(), None)
+            self.names.pop(name.lower(), None)
+            self.views.pop(name.lower(), None)
+            at = behind + 1
+
+    def alter(self, tokens: Sequence[Token]) -> None:
+        """``ALTER TABLE``: keys may come later, as phpMyAdmin adds them."""
+        if len(tokens) < 3 or not tokens[1].is_word("TABLE"):
+            return
+        at = _behind_if(tokens, 2)
+        _, name, behind = qualified_name(tokens, at)
+        if not self.is_wanted(name):
+            return
+        first, depth = True, 0
+        for index in range(behind, len(tokens)):
+            token = tokens[index]
+            if first and not _is_harmless(tokens, index):
+                what = f"ALTER TABLE {name} {token.text}"
+                raise Unreadable(what, token.start)
+            if token.kind == "operator":
+                depth += (token.text == "(") - (token.text == ")")
+            first = token.text == "," and token.kind == "operator" and depth == 0
+
+    def change(self, tokens: Sequence[Token]) -> None:
+        """A statement that changes rows or names: refused for wanted tables.
+
+        What empties a table before its rows come, as HeidiSQL does, changes nothing.
+        """
+        verb = tokens[0].text.upper()
+        empties = verb in ("DELETE", "TRUNCATE", "UPDATE")
+        affected = self.filled if empties else self.filled | self.tables.keys()
+        for token in tokens[1:]:
+            if token.kind in ("name", "word") and token.text.lower() in affected:
+                raise Unreadable(f"{verb} on the table {token.text}", tokens[0].start)
+
+    def _refuse_filled(self, verb: str, name: str, token: Token) -> None:
+        if name.lower() in self.filled:
+            raise Unreadable(f"{verb} of {name} after its rows were read", token.start)
+
+
+def _second(name: str, first: str | None, second: str | None) -> str:
+    return (
+        f"a second table {name} (database {second or 'unnamed'}; the first is in "
+        f"{first or 'unnamed'})"
+    )
+
+
+def _find(tokens: Sequence[Token], words: Sequence[str]) -> int | None:
+    for index, token in enumerate(tokens):
+        if token.is_word(*words):
+            return index
+    return None
+
+
+def _behind_if(tokens: Sequence[Token], at: int) -> int:
+    """The index behind ``IF [NOT] EXISTS``, if that stands at ``at``."""
+    if at < len(tokens) and tokens[at].is_word("IF"):
+        return at + (3 if at + 1 < len(tokens) and tokens[at + 1].is_word("NOT") else 2)
+    return at
+
+
+def _is_cut(tokens: Sequence[Token]) -> bool:
+    """Whether a routine's body was cut at a delimiter that stands inside it."""
+    words = [token.text.upper() for token in tokens if token.kind == "word"]
+    return "BEGIN" in words and words.count("BEGIN") > words.count("END")
+
+
+def _is_harmless(tokens: Sequence[Token], at: int) -> bool:
+    """Whether an alteration keeps the columns' number, order and names."""
+    follower = tokens[at + 1] if at + 1 < len(tokens) else None
+    if tokens[at].is_word("ADD", "DROP"):
+        return follower is not None and follower.is_word(*_HARMLESS_ADDITIONS)
+    if tokens[at].is_word("MODIFY"):
+        rest = tokens[at:]
+        return not any(token.is_word("FIRST", "AFTER") for token in rest)
+    if tokens[at].is_word("CONVERT", "DEFAULT", "CHARSET", "CHARACTER", "COLLATE"):
+        return True
+    return tokens[at].is_word(*_HARMLESS_ALTERATIONS)

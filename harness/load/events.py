@@ -1,0 +1,80 @@
+"""What the reader tells of a dump: tables, COPY blocks, rejected rows, a summary.
+
+Owns these types and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.load.schema import Table
+
+
+@dataclass(frozen=True)
+class TableFound:
+    """A wanted table is in the dump; comes before its first block, or at the end."""
+
+    table: Table
+
+
+@dataclass(frozen=True)
+class CopyBlock:
+    """Whole rows of one table in PostgreSQL's COPY text format, UTF-8.
+
+    ``columns`` are those that the rows give, in their order; the table's others are
+    NULL.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    data: bytes
+    rows: int
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that cannot be landed unaltered, where it begins, and why.
+
+    ``line`` counts from 1, ``byte_offset`` from 0 in the decompressed stream.
+    """
+
+    table: str
+    line: int
+    byte_offset: int
+    reason: str
+    excerpt: str
+
+
+Event = TableFound | CopyBlock | RejectedRow
+
+
+@dataclass
+class TableCount:
+    """How many INSERT statements and rows a table has; read = loaded + rejected."""
+
+    statements: int = 0
+    rows_loaded: int = 0
+    rows_rejected: int = 0
+
+    @property
+    def rows_read(self) -> int:
+        """Every row that the dump holds for the table."""
+        return self.rows_loaded + self.rows_rejected
+
+
+@dataclass
+class DumpSummary:
+    """What a whole dump was found to be; complete when every event was taken.
+
+    ``tables`` and ``views`` name everything the dump creates, wanted or not.
+    ``time_zone`` and ``charset`` are those under which the wanted rows stand.
+    """
+
+    producer: str | None = None
+    has_trailer: bool = False
+    time_zone: str | None = None
+    charset: str | None = None
+    tables: list[str] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
+    counts: dict[str, TableCount] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)

@@ -1,0 +1,369 @@
+"""Reads the INSERT statements of a dump: what they give, row by row or in bulk.
+
+Owns the heads of ``INSERT`` and ``REPLACE``, the choice between ``bulk`` and
+``rows``, and conservation: rows landed + rejected = rows in the statement. Pure: no I/O
+beyond the window.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from harness.load.bulk import BulkConverter, skip_strings
+from harness.load.catalog import Catalog
+from harness.load.errors import Incomplete, Unreadable
+from harness.load.events import (
+    CopyBlock,
+    DumpSummary,
+    Event,
+    RejectedRow,
+    TableCount,
+    TableFound,
+)
+from harness.load.lexer import Mode, StatementEnd, tokenize
+from harness.load.rows import RowReader
+from harness.load.schema import Column, Table
+from harness.load.session import Session
+from harness.load.values import Rejected, RowConverter
+from harness.load.window import Window
+
+_NAME = rb"(?:`(?:[^`]|``)+`|\"(?:[^\"]|\"\")+\"|[\w$\x80-\xff]+)"
+_INTO = (
+    rb"(?:INSERT|REPLACE)\b(?:\s+(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY))?(?:\s+IGNORE)?"
+    rb"(?:\s+INTO\b)?\s*(?P<name>" + _NAME + rb"(?:\s*\.\s*" + _NAME + rb")?)"
+)
+_HEAD = re.compile(
+    _INTO + rb"(?:\s*PARTITION\s*\([^)]*\))?"
+    rb"(?:\s*\((?P<columns>\s*(?:" + _NAME + rb"(?:\s*,\s*" + _NAME + rb")*)?)\s*\))?"
+    rb"\s*VALUES?(?=\s*\()",
+    re.IGNORECASE,
+)
+_TARGET = re.compile(_INTO, re.IGNORECASE)
+_WORD = re.compile(rb"[A-Za-z]+")
+_LONGEST_HEAD = 1 << 16
+_DECIDES = 64
+_EXACT_STRETCH = 1 << 15
+_BLOCK = 1 << 18
+_EXCERPT = 200
+#: How far to look for a statement's end before skipping its strings in bulk.
+_SKIP_LOOK = 1 << 12
+
+
+@dataclass(frozen=True)
+class _Insert:
+    """One statement's target, and the two ways to convert its rows."""
+
+    table: Table
+    columns: tuple[Column, ...]
+    mode: Mode
+    exact: RowConverter
+    bulk: BulkConverter
+
+
+class Inserts:
+    """Reads INSERT statements off the window, as the session and the catalog stand."""
+
+    def __init__(
+        self, window: Window, session: Session, catalog: Catalog, summary: DumpSummary
+    ) -> None:
+        self._window = window
+        self._session = session
+        self._catalog = catalog
+        self._summary = summary
+        self._known: tuple[object, _Insert] | None = None
+        self._time_zone: list[str | None] = []
+        self._exact_until = 0
+
+    def read(self, delimiter: bytes, executed: int) -> Iterator[Event]:
+        """Read the statement whose first word stands at the window's position.
+
+        ``executed`` counts the versioned comments that are open around it. Raises
+        ``Unreadable`` for what is no list of literals, ``Incomplete`` at the end of the
+        stream.
+        """
+        head = self._head()
+        data, at = self._window.data, self._window.position
+        target = head or _TARGET.match(data, at)
+        database, name = self._target(target["name"] if target else b"")
+        if target and not self._catalog.is_wanted(name):
+            if head:
+                self._window.position = head.end()
+            self._skip(delimiter)
+            return
+        if head is None:
+            raise Unreadable(self._no_rows(data, at), at)
+        insert = self._insert(head, database, name, delimiter)
+        count = self._summary.counts.setdefault(name, TableCount())
+        if name not in self._catalog.filled:
+            self._catalog.filled.add(name)
+            yield TableFound(insert.table)
+        count.statements += 1
+        self._window.position = head.end()
+        yield from self._rows(insert, count, delimiter, executed)
+
+    def _head(self) -> re.Match[bytes] | None:
+        window = self._window
+        while True:
+            head = _HEAD.match(window.data, window.position)
+            if head or window.at_end or window.unread > _LONGEST_HEAD:
+                return head
+            window.grow()
+
+    def _target(self, name: bytes) -> tuple[str | None, str]:
+        parts = _listed(name)
+        database = parts[0] if len(parts) == 2 else self._catalog.database
+        return database, parts[-1].lower() if parts else ""
+
+    @staticmethod
+    def _no_rows(data: bytes, at: int) -> str:
+        """Names the form of an INSERT that has no list of rows."""
+        for word in _WORD.findall(data[at : at + 1000].upper())[1:]:
+            if word in (b"SELECT", b"SET", b"TABLE", b"WITH"):
+                return f"INSERT ... {word.decode()}"
+            if word in (b"VALUES", b"VALUE"):
+                return "INSERT ... VALUES without rows of literals"
+        return "this INSERT"
+
+    def _insert(
+        self, head: re.Match[bytes], database: str | None, name: str, delimiter: bytes
+    ) -> _Insert:
+        """Work out the columns, or take the last statement's when all is the same."""
+        mode, charset = self._session.mode, self._session.charset
+        table = self._catalog.tables.get(name)
+        zone = self._session.time_zone
+        key = (head[0], mode, charset, zone, database, table, delimiter)
+        if self._known and self._known[0] == key:
+            return self._known[1]
+        self._note_session(head.start())
+        table = self._declared(table, database, name, head)
+        columns = self._columns(table, head)
+        again = head[0] if delimiter == b";" else None
+        insert = _Insert(
+            table,
+            columns,
+            mode,
+            RowConverter(columns, charset),
+            BulkConverter(columns, charset, mode, again),
+        )
+        self._known = (key, insert)
+        return insert
+
+    def _note_session(self, at: int) -> None:
+        """Keep the time zone that the rows stand under; there may be only one."""
+        zone = self._session.time_zone
+        if self._time_zone and self._time_zone != [zone]:
+            raise Unreadable("rows under a second time zone", at)
+        self._time_zone = [zone]
+        self._summary.time_zone = zone
+        self._summary.charset = self._session.charset
+
+    def _declared(
+        self,
+        table: Table | None,
+        database: str | None,
+        name: str,
+        head: re.Match[bytes],
+    ) -> Table:
+        if table is None:
+            if head["columns"] is None:
+                what = f"rows of {name} without its CREATE TABLE or a list of columns"
+                raise Unreadable(what, head.start())
+            columns = tuple(
+                Column(column.lower(), can_be_omitted=True)
+                for column in _listed(head["columns"])
+            )
+            table = Table(database, name, columns, is_declared=False)
+            self._catalog.tables[name] = table
+            self._catalog.names.setdefault(name)
+        if table.database != database:
+            raise Unreadable(f"rows of {name} in a second database", head.start())
+        return table
+
+    @staticmethod
+    def _columns(table: Table, head: re.Match[bytes]) -> tuple[Column, ...]:
+        if head["columns"] is None or not head["columns"].strip():
+            return table.inserted
+        named = {column.name: column for column in table.columns}
+        listed = [name.lower() for name in _listed(head["columns"])]
+        for name in listed:
+            if name not in named:
+                raise Unreadable(f"{table.name} has no column {name}; it", head.start())
+        if len(set(listed)) < len(listed):
+            raise Unreadable("a column that is listed twice", head.start())
+        for column in table.columns:
+            if column.name not in listed and not column.can_be_omitted:
+                what = f"rows of {table.name} without a value for {column.name}"
+                raise Unreadable(what, head.start())
+        return tuple(named[name] for name in listed)
+
+    def _rows(
+        self, insert: _Insert, count: TableCount, delimiter: bytes, executed: int
+    ) -> Iterator[Event]:
+        """Read rows up to the statement's end."""
+        reader = RowReader(insert.mode)
+        reader.executed = executed
+        block = _Block(insert)
+        is_open = True
+        while is_open:
+            found = self._next(insert, reader, block)
+            if isinstance(found, RejectedRow):
+                count.rows_rejected += 1
+                yield found
+            elif isinstance(found, tuple):
+                yield from block.flush(count)
+                copy, begun = found
+                count.statements += begun
+                count.rows_loaded += copy.rows
+                yield copy
+            if block.size > _BLOCK:
+                yield from block.flush(count)
+            is_open = self._goes_on(reader, delimiter)
+        yield from block.flush(count)
+
+    def _next(
+        self, insert: _Insert, reader: RowReader, block: _Block
+    ) -> RejectedRow | tuple[CopyBlock, int] | None:
+        """Read the next row into the block, or a stretch of rows in bulk."""
+        window = self._window
+        while True:
+            try:
+                at = window.position = reader.skip_blank(window.data, window.position)
+                if window.data[at] != 0x28:
+                    raise Unreadable("what stands in the place of a row", at)
+                if bulk := self._bulk(insert, reader, at):
+                    return bulk
+                values, end = reader.read(window.data, at)
+            except Incomplete:
+                self._grow()
+            except Unreadable as unreadable:
+                if not self._may_change(unreadable.position):
+                    raise
+                window.grow()
+            else:
+                break
+        self._hold_exact(insert, at)
+        window.position = end
+        try:
+            block.add(insert.exact.line(values))
+        except Rejected as rejected:
+            return self._rejected(insert, at, end, rejected.reason)
+        return None
+
+    def _bulk(
+        self, insert: _Insert, reader: RowReader, at: int
+    ) -> tuple[CopyBlock, int] | None:
+        window = self._window
+        if reader.executed or not insert.bulk.is_able:
+            return None
+        if window.offset_of(at) < self._exact_until:
+            return None
+        converted = insert.bulk.convert(window.data, at)
+        if not converted.rows:
+            return None
+        window.position = converted.end
+        names = tuple(column.name for column in insert.columns)
+        copy = CopyBlock(insert.table.name, names, converted.copy, converted.rows)
+        return copy, converted.begun
+
+    def _hold_exact(self, insert: _Insert, at: int) -> None:
+        """Stay with exact reading for a stretch: what broke the bulk may come again."""
+        offset = self._window.offset_of(at)
+        if insert.bulk.is_able and offset >= self._exact_until:
+            self._exact_until = offset + _EXACT_STRETCH
+
+    def _may_change(self, position: int) -> bool:
+        """Whether more of the stream may change what is read at ``position``."""
+        window = self._window
+        return not window.at_end and len(window.data) - position < _DECIDES
+
+    def _grow(self) -> None:
+        if not self._window.grow():
+            raise Incomplete("a statement")
+
+    def _rejected(self, insert: _Insert, at: int, end: int, reason: str) -> RejectedRow:
+        window = self._window
+        raw = window.data[at : min(end, at + _EXCERPT)]
+        excerpt = raw.decode("utf-8", "backslashreplace").replace("\0", "\\0")
+        return RejectedRow(
+            insert.table.name, window.line_of(at), window.offset_of(at), reason, excerpt
+        )
+
+    def _goes_on(self, reader: RowReader, delimiter: bytes) -> bool:
+        """Whether another row follows; moves behind the comma or the delimiter."""
+        window = self._window
+        while True:
+            try:
+                at = reader.skip_blank(window.data, window.position)
+            except Incomplete:
+                self._grow()
+                continue
+            window.position = at
+            if window.data[at] == 0x2C:
+                window.position = at + 1
+                return True
+            if window.data[at : at + len(delimiter)].lower() == delimiter.lower():
+                window.position = at + len(delimiter)
+                return False
+            if not self._may_change(at):
+                raise Unreadable(_clause(window.data, at), at)
+            self._grow()
+
+    def _skip(self, delimiter: bytes) -> None:
+        """Skip the rest of a statement whose rows nobody wants."""
+        window, mode = self._window, self._session.mode
+        end = StatementEnd(delimiter, mode)
+        while True:
+            at = window.position
+            found, at = end.find(window.data, at, at + _SKIP_LOOK)
+            if not found and end.is_plain and delimiter == b";":
+                at = skip_strings(window.data, at, mode)
+            if not found:
+                found, at = end.find(window.data, at)
+            window.position = at
+            if found:
+                return
+            if not window.grow():
+                raise Incomplete(end.inside)
+
+
+class _Block:
+    """The lines of rows that were read exactly, until they are worth a block."""
+
+    def __init__(self, insert: _Insert) -> None:
+        self._table = insert.table.name
+        self._columns = tuple(column.name for column in insert.columns)
+        self._lines: list[bytes] = []
+        self.size = 0
+
+    def add(self, line: bytes) -> None:
+        """Append one line of COPY text."""
+        self._lines.append(line)
+        self.size += len(line)
+
+    def flush(self, count: TableCount) -> Iterator[CopyBlock]:
+        """Yield what was collected, if anything, and count it."""
+        if self._lines:
+            rows = len(self._lines)
+            count.rows_loaded += rows
+            yield CopyBlock(self._table, self._columns, b"".join(self._lines), rows)
+        self._lines, self.size = [], 0
+
+
+@lru_cache
+def _listed(names: bytes) -> tuple[str, ...]:
+    """The identifiers of ``a, `b``` or ``a.b``, as written."""
+    tokens = tokenize(names, Mode(ansi_quotes=True))
+    return tuple(token.text for token in tokens if token.kind != "operator")
+
+
+def _clause(data: bytes, at: int) -> str:
+    """Names what follows the rows and is neither a comma nor the statement's end."""
+    word = _WORD.match(data, at)
+    if word is None:
+        return "what follows a row"
+    if word[0].upper() == b"ON":
+        return "ON DUPLICATE KEY UPDATE"
+    return f"the clause {word[0].decode().upper()} behind the rows"

@@ -1,0 +1,58 @@
+"""What a dump's comment lines tell: who wrote it, and whether to its end.
+
+Owns the headers and trailers of the known producers. Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.load.errors import Place, Unreadable
+
+#: Producers that sign the end of their dumps when they sign its beginning.
+_SIGNED = re.compile(
+    rb"-- ((?:MySQL|MariaDB) dump .*|Dump created by MySQL pump utility.*)"
+)
+_TRAILER = re.compile(
+    rb"-- Dump (?:completed(?: on \d{4}-\d\d-\d\d +\d+:\d\d:\d\d)?|end time: .+)\s*\n"
+)
+_UNSIGNED = re.compile(rb"-- ((?:phpMyAdmin|Adminer|HeidiSQL|Sequel \S+|TablePlus).*)")
+_SERVER = re.compile(rb"-- Server version:?\s+(\S+)")
+_NOT_MYSQL = re.compile(rb"-- (PostgreSQL|SQLite|Oracle|SQL Server)\b.*", re.IGNORECASE)
+
+
+class Producer:
+    """Notes the comment lines of a dump as they come."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.has_trailer = False
+        #: Where the header stands whose trailer has not come yet.
+        self.unfinished: Place | None = None
+
+    def note(self, line: bytes, at: int, place: Place) -> None:
+        """Take note of one comment line, its line end included.
+
+        Raises ``Unreadable`` when it heads another database's dump, or when a dump
+        begins before the one before it ended.
+        """
+        if header := _SIGNED.match(line):
+            if self.unfinished:
+                raise Unreadable("a second dump, begun before the first ended,", at)
+            self.name = self.name or _text(header[1])
+            self.unfinished = place
+        elif _TRAILER.fullmatch(line):
+            self.has_trailer = True
+            self.unfinished = None
+        elif header := _UNSIGNED.match(line):
+            self.name = self.name or _text(header[1])
+        elif (
+            (server := _SERVER.match(line)) and self.name and "server" not in self.name
+        ):
+            self.name += f", server {_text(server[1])}"
+        elif (other := _NOT_MYSQL.match(line)) and self.name is None:
+            raise Unreadable(f"a dump of {_text(other[1])}", at)
+
+
+def _text(found: bytes) -> str:
+    return found.decode("utf-8", "backslashreplace").strip()

@@ -1,0 +1,335 @@
+"""Reads a MySQL or MariaDB dump: bytes in, COPY blocks and rejected rows out.
+
+Owns the course of a dump from statement to statement, and its end: a dump that was cut
+short is an error, never a shorter dump. Pure: it reads an iterable of bytes, holds one
+window of them, and knows no database. Use it as::
+
+    reader = DumpReader(chunks, tables={"chat", "message"})
+    for event in reader.events(): ...
+    reader.summary
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from harness.load.catalog import Catalog
+from harness.load.charsets import client_decoder
+from harness.load.errors import DumpError, Incomplete, Place, Unreadable
+from harness.load.events import DumpSummary, Event, TableCount, TableFound
+from harness.load.inserts import Inserts
+from harness.load.lexer import (
+    StatementEnd,
+    Token,
+    comment_end,
+    is_dash_comment,
+    line_end,
+    skip_blank,
+    tokenize,
+)
+from harness.load.producer import Producer
+from harness.load.session import Session
+from harness.load.window import Window
+
+_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_SPACES = re.compile(rb"[ \t\r\n\f\v]*")
+_WORD = re.compile(rb"[A-Za-z_]*")
+_DELIMITER_LINE = re.compile(rb"delimiter[ \t]+(\S+)[^\n]*(?:\n|\Z)", re.IGNORECASE)
+_CLIENT_MESSAGE = re.compile(
+    rb"(?:\S*(?:mysqldump|mariadb-dump)(?:\.exe)?: .*|Enter password: *)", re.IGNORECASE
+)
+#: Statements that leave the wanted rows and the reading of what follows alone.
+_HARMLESS = frozenset(
+    [
+        "GRANT",
+        "REVOKE",
+        "FLUSH",
+        "ANALYZE",
+        "OPTIMIZE",
+        "CHECK",
+        "REPAIR",
+        "SELECT",
+        "DO",
+        "SHOW",
+        "INSTALL",
+        "RESET",
+        "STOP",
+        "PURGE",
+        "CHANGE",
+        "PREPARE",
+        "EXECUTE",
+        "DEALLOCATE",
+        "CALL",
+        "EXPLAIN",
+        "KILL",
+        "SIGNAL",
+    ]
+)
+_CHANGES = frozenset(["RENAME", "TRUNCATE", "DELETE", "UPDATE", "LOAD", "WITH"])
+_INTERPRETED = frozenset(
+    ["SET", "CREATE", "DROP", "ALTER", "USE", "LOCK", "UNLOCK", "START", "BEGIN"]
+) | {"COMMIT", "ROLLBACK"}
+_KNOWN = _HARMLESS | _CHANGES | _INTERPRETED
+_AGAIN = (
+    "Nothing was loaded. Make the dump again, as INSERTs with literal values "
+    "(mysqldump or mariadb-dump without --xml, --tab or --compatible)."
+)
+
+
+class DumpReader:
+    """Reads one dump once.
+
+    ``chunks`` are the decompressed bytes in pieces of any size; ``tables`` the
+    lower-case names of the tables whose rows are wanted, ``None`` for every table;
+    ``name`` what errors call the dump.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        tables: Collection[str] | None = None,
+        name: str = "the dump",
+    ) -> None:
+        self._name = name
+        self._window = Window(chunks)
+        self._session = Session()
+        self._catalog = Catalog(tables)
+        self._producer = Producer()
+        self._delimiter = b";"
+        self.summary = DumpSummary()
+        self._inserts = Inserts(
+            self._window, self._session, self._catalog, self.summary
+        )
+
+    def events(self) -> Iterator[Event]:
+        """Yield the dump's tables, blocks and rejected rows in their order.
+
+        Raises ``DumpError`` when the dump is empty, is cut short, or holds something
+        that cannot be read exactly; what was yielded before is then not to be kept.
+        """
+        self._open()
+        try:
+            while self._find_statement():
+                yield from self._statement()
+        except Unreadable as unreadable:
+            raise self._error(
+                f"{unreadable.what} cannot be read exactly", unreadable.position
+            ) from None
+        except Incomplete as incomplete:
+            raise self._cut_short(f"in the middle of {incomplete.inside}") from None
+        self._finish()
+        for key, table in self._catalog.tables.items():
+            if key not in self._catalog.filled:
+                self.summary.counts[key] = TableCount()
+                yield TableFound(table)
+
+    def _open(self) -> None:
+        window = self._window
+        while window.unread < len(_BOM) and window.grow():
+            pass
+        if not window.data:
+            raise DumpError(
+                f"{self._name} is empty. Nothing was loaded. Make the dump again."
+            )
+        if window.data.startswith(_UTF16_BOMS) or b"\0" in window.data[:4]:
+            raise DumpError(
+                f"{self._name} is in UTF-16, which alters a dump's bytes. Nothing was "
+                "loaded. Make the dump again with mysqldump --result-file=FILE instead "
+                "of PowerShell's >."
+            )
+        if window.data.startswith(_BOM):
+            window.position = len(_BOM)
+
+    def _find_statement(self) -> bool:
+        """Move to the next statement, noting comments; ``False`` at the end."""
+        window = self._window
+        while True:
+            spaces = _SPACES.match(window.data, window.position)
+            at = window.position = spaces.end() if spaces else window.position
+            if at + 3 > len(window.data) and not window.at_end:
+                window.grow()
+            elif at == len(window.data):
+                return False
+            elif not self._skip_comment(at):
+                return True
+
+    def _skip_comment(self, at: int) -> bool:
+        """Skip a comment or an empty statement that stands at ``at``."""
+        window = self._window
+        data = window.data
+        try:
+            if data[at : at + 1] == b"#" or is_dash_comment(data, at):
+                window.position = line_end(data, at, at_end=window.at_end)
+                line = data[at : window.position]
+                self._producer.note(line, at, self._place(at))
+                return True
+            if data.startswith(b"/*", at):
+                end, entered = comment_end(data, at)
+                if not entered:
+                    window.position = end
+                return not entered
+        except Incomplete:
+            if not window.grow():
+                raise
+            return True
+        if data.startswith(self._delimiter, at):
+            window.position = at + len(self._delimiter)
+            return True
+        return self._skip_client_message(at)
+
+    def _skip_client_message(self, at: int) -> bool:
+        """Skip what the client's own output left in the file, with a warning."""
+        message = _CLIENT_MESSAGE.match(self._window.data, at)
+        if message is None:
+            return False
+        if message.end() == len(self._window.data) and self._window.grow():
+            return True
+        text = message[0].decode("utf-8", "backslashreplace").strip()
+        if "error" in text.lower():
+            raise Unreadable(f"the message {text!r}", at)
+        self.summary.warnings.append(
+            f"line {self._place(at).line}: skipped a message of the client: {text}"
+        )
+        self._window.position = message.end()
+        return True
+
+    def _statement(self) -> Iterator[Event]:
+        """Read the statement at the window's position."""
+        window = self._window
+        at, executed, word = self._first_word()
+        if word in ("INSERT", "REPLACE"):
+            self._check_charset(at)
+            window.position = at
+            yield from self._inserts.read(self._delimiter, executed)
+        elif word == "DELIMITER" and not executed:
+            self._set_delimiter()
+        elif not word and window.data.startswith(self._delimiter, at):
+            window.position = at + len(self._delimiter)
+        elif word not in _KNOWN:
+            raise Unreadable(f"a statement that begins {_start(window.data, at)}", at)
+        else:
+            statement = self._whole_statement()
+            tokens = tokenize(statement, self._session.mode)
+            try:
+                self._carry_out(word, tokens)
+            except Unreadable as unreadable:
+                at = window.position + unreadable.position
+                raise Unreadable(unreadable.what, at) from None
+            window.position += len(statement) + len(self._delimiter)
+
+    def _first_word(self) -> tuple[int, int, str]:
+        """Where the first word stands, inside how many versioned comments, the word."""
+        window = self._window
+        while True:
+            try:
+                at, executed = skip_blank(window.data, window.position)
+                word = _WORD.match(window.data, at)
+                if word and word.end() < len(window.data):
+                    return at, executed, word[0].decode().upper()
+            except Incomplete:
+                pass
+            if not window.grow():
+                raise Incomplete("a statement")
+
+    def _set_delimiter(self) -> None:
+        window = self._window
+        while b"\n" not in window.data[window.position :] and not window.at_end:
+            window.grow()
+        line = _DELIMITER_LINE.match(window.data, window.position)
+        if line is None:
+            raise Unreadable("DELIMITER without a delimiter", window.position)
+        self._delimiter = line[1]
+        window.position = line.end()
+
+    def _whole_statement(self) -> bytes:
+        """The statement at the window's position, without its delimiter."""
+        window = self._window
+        end = StatementEnd(self._delimiter, self._session.mode)
+        scanned = 0
+        while True:
+            found, at = end.find(window.data, window.position + scanned)
+            if found:
+                return window.data[window.position : at - len(self._delimiter)]
+            scanned = at - window.position
+            if not window.grow():
+                raise Incomplete(end.inside)
+
+    def _carry_out(self, word: str, tokens: list[Token]) -> None:
+        """Do what a statement means for the reading of what follows."""
+        place = self._place(self._window.position)
+        session, catalog = self._session, self._catalog
+        if word == "SET":
+            session.set(tokens, place)
+        elif word == "CREATE":
+            catalog.create(tokens, is_whole=self._delimiter != b";")
+        elif word == "DROP":
+            catalog.drop(tokens)
+        elif word == "ALTER":
+            catalog.alter(tokens)
+        elif word == "USE":
+            catalog.use(tokens)
+        elif word in _CHANGES:
+            catalog.change(tokens)
+        elif word == "LOCK":
+            session.lock(place)
+        elif word == "UNLOCK":
+            session.unlock()
+        elif word in ("START", "BEGIN"):
+            session.begin(place)
+        elif word == "COMMIT":
+            session.commit()
+        elif word == "ROLLBACK":
+            raise Unreadable("ROLLBACK", 0)
+
+    def _check_charset(self, at: int) -> None:
+        charset = self._session.charset
+        if charset != "binary" and client_decoder(charset) is None:
+            raise Unreadable(f"text in the character set {charset}", at)
+
+    def _finish(self) -> None:
+        """Check that the dump ends where its producer ended it."""
+        producer, summary = self._producer, self.summary
+        if producer.unfinished:
+            raise self._cut_short(
+                "without the line '-- Dump completed' that its header promises"
+            )
+        if self._session.open and not producer.has_trailer:
+            what, place = next(iter(self._session.open.items()))
+            raise self._cut_short(
+                f"too early: {what} (line {place.line}, byte {place.byte_offset})"
+            )
+        if self._delimiter != b";":
+            raise self._cut_short("between DELIMITER lines")
+        summary.producer = producer.name
+        summary.has_trailer = producer.has_trailer
+        summary.tables = list(self._catalog.names)
+        summary.views = list(self._catalog.views)
+
+    def _place(self, at: int) -> Place:
+        return Place(self._window.line_of(at), self._window.offset_of(at))
+
+    def _error(self, what: str, at: int) -> DumpError:
+        line, offset = self._place(at)
+        return DumpError(
+            f"{self._name}, line {line}, byte {offset}: {what}. {_AGAIN}",
+            line=line,
+            byte_offset=offset,
+        )
+
+    def _cut_short(self, how: str) -> DumpError:
+        line, offset = self._place(len(self._window.data))
+        return DumpError(
+            f"{self._name} is cut short: it ends {how}, at line {line}, byte {offset}. "
+            "Nothing was loaded. Make the dump again, or copy the file again.",
+            line=line,
+            byte_offset=offset,
+        )
+
+
+def _start(data: bytes, at: int) -> str:
+    """The first words of something, as an error may show them."""
+    line = data[at : at + 40].split(b"\n")[0]
+    return repr(line.decode("utf-8", "backslashreplace"))
