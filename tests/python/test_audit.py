@@ -119,26 +119,14 @@ def test_the_context_holds_nothing_of_a_machine() -> None:
 
 
 @pytest.fixture
-def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+def scratch(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Connection]:
     """A connection to an empty database, whose schemas have names that need quoting."""
-    server = database.target()
-    name = f"audit_{uuid.uuid4().hex[:12]}"
-    identifier = sql.Identifier(name)
-    with database.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {}").format(identifier))
-    scratch_target = database.Target(
-        {**server.parameters, "dbname": name}, is_embedded=False
-    )
-    monkeypatch.setenv("DATABASE_URL", scratch_target.url)
     monkeypatch.setenv("CARRYOVER_SCHEMA_PREFIX", "dev ")
     monkeypatch.setenv("CARRYOVER_LIVE_SCHEMA", 'the "App"\\s')
-    try:
-        with database.connect(scratch_target, autocommit=True) as connection:
-            yield connection
-    finally:
-        with database.connect(server, autocommit=True) as admin:
-            # Without force: an audit that left a connection open fails here.
-            admin.execute(sql.SQL("drop database {}").format(identifier))
+    with database.connect(autocommit=True) as connection:
+        yield connection
 
 
 def _run(connection: Connection, schema: str, script: str) -> None:
@@ -245,6 +233,11 @@ def test_landing_passes_good_tables_and_leaves_only_its_docs(
     assert "landing_chat" in result.docs_index.read_text(encoding="utf-8")
     assert _hashes() == before
     assert not (audit.CONTEXT_ROOT / "${CARRYOVER_GX_DOCS}").exists()
+    others = scratch.execute(
+        "select application_name from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    ).fetchall()
+    assert others == []
     assert capfd.readouterr() == ("", "")
 
 
@@ -414,7 +407,7 @@ def test_live_names_each_fault(scratch: Connection, tmp_path: Path) -> None:
 def test_a_missing_table_is_refused_with_the_command_that_makes_it(
     scratch: Connection, tmp_path: Path
 ) -> None:
-    assert scratch.info.dbname.startswith("audit_")
+    assert target.existing_tables(scratch) == []
     with pytest.raises(audit.NothingToAudit, match=r"chat.*\./inv load --dump"):
         audit.run_checkpoint("landing", run_id="r-1", docs_dir=tmp_path)
     with pytest.raises(audit.NothingToAudit, match=r"published_rows.*\./inv migrate"):
