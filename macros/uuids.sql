@@ -1,0 +1,34 @@
+{% macro is_uuid(text_column) -%}
+    coalesce(
+        {{ text_column }} ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false
+    )
+{%- endmacro %}
+
+
+{#- PostgreSQL 15 has no pg_input_is_valid: the cast stands behind its own check. -#}
+{% macro to_uuid(text_column) -%}
+    case when {{ is_uuid(text_column) }} then ({{ text_column }})::uuid end
+{%- endmacro %}
+
+
+{#-
+    RFC 9562, section 5.3: the MD5 of namespace and name, its 13th hexadecimal digit the
+    version, the top two bits of the 17th the variant.
+-#}
+{% macro uuid_v3(namespace, name_column) -%}
+    {%- set digest -%}
+        md5(decode('{{ namespace | replace("-", "") }}', 'hex') || convert_to({{ name_column }}, 'UTF8'))
+    {%- endset -%}
+    overlay(
+        overlay({{ digest }} placing '3' from 13 for 1)
+        placing translate(
+            substr({{ digest }}, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab'
+        ) from 17 for 1
+    )::uuid
+{%- endmacro %}
+
+
+{#- The namespace of media ids. Never change it: published media would get new ids. -#}
+{% macro media_namespace() -%}
+    5d9b2a4e-7c1f-5e0a-9f3b-2a6c8d4e1b70
+{%- endmacro %}

@@ -1,0 +1,13 @@
+with loads as (
+    select * from {{ ref('stg_mysql_dump__loads') }}
+),
+
+final as (
+    select
+        run_id,
+        loaded_at,
+        '{{ var("source_timezone") }}' as source_timezone
+    from loads
+)
+
+select * from final

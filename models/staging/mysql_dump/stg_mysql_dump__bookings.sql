@@ -1,0 +1,16 @@
+with source as (
+    select * from {{ source('mysql_dump', 'booking') }}
+),
+
+renamed as (
+    select
+        _row as source_row,
+        lower(id) as booking_id,
+        lower(buyer_id) as buyer_id,
+        lower(stylist_id) as stylist_id,
+        status as booking_status,
+        created_at as created_at_text
+    from source
+)
+
+select * from renamed

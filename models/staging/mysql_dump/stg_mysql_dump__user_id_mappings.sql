@@ -1,0 +1,13 @@
+with source as (
+    select * from {{ source('mysql_dump', 'user_id_mapping') }}
+),
+
+renamed as (
+    select
+        _row as source_row,
+        lower(old_id) as old_user_id,
+        lower(new_id) as new_user_id
+    from source
+)
+
+select * from renamed
