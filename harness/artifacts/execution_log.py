@@ -91,7 +91,7 @@ def issues(summary: Summary) -> list[str]:
         for row in summary.failures
     ]
     found += [
-        f"{row.rows:,} of table {row.table} rejected while loading: {row.reason}."
+        f"{plural(row.table, row.rows)} rejected while loading: {row.reason}."
         for row in summary.rejections
     ]
     found += [

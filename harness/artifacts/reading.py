@@ -37,6 +37,9 @@ from harness.errors import UsageError
 PUBLISHED_AS = {"chat": "chats", "message": "chat_messages", "media": "media"}
 TABLES = ("chat", "message", "booking", "media")
 
+#: What a live row can be found to be, other than as it must be, worst first.
+FINDINGS = ("missing", "different", "extra", "orphaned", "newer")
+
 _PASSED = ("pass", "success")
 
 
@@ -236,7 +239,7 @@ def _read_coercions(connection: Connection) -> tuple[Coercion, ...]:
     rows = fetch(
         connection,
         "select table_name, column_name, rule, count(*) from {marts}.coercions"
-        " group by 1, 2, 3 order by 1, 4 desc, 2, 3",
+        " group by 1, 2, 3 order by 4 desc, 1, 2, 3",
     )
     return tuple(Coercion(*row) for row in rows)
 
@@ -322,7 +325,15 @@ def _read_validation(connection: Connection, run_id: str) -> Validation | None:
         return None
     validated_at, is_valid, errors, expected, findings = rows[0]
     return Validation(
-        validated_at, is_valid, tuple(errors or ()), expected or {}, findings or {}
+        validated_at,
+        is_valid,
+        errors=tuple(errors or ()),
+        expected=expected or {},
+        findings={
+            table: {kind: findings[table].get(kind, 0) for kind in FINDINGS}
+            for table in PUBLISHED_AS.values()
+            if table in (findings or {})
+        },
     )
 
 

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from harness import settings
 from harness.artifacts.execution_log import decision, is_rollback_required, issues
+from harness.artifacts.reading import FINDINGS
 from harness.artifacts.relations import Connection
 from harness.artifacts.summary import Summary, headline, plural, reasons_sentence
 
@@ -75,6 +76,7 @@ def report_page(summary: Summary, reports: Sequence[ReportTable] = ()) -> str:
         issues=issues(summary),
         is_rollback_required=is_rollback_required(summary),
         fates=FATES,
+        finding_kinds=FINDINGS,
     )
 
 

@@ -164,13 +164,6 @@ class Validation:
     expected: Mapping[str, int]
     findings: Mapping[str, Mapping[str, int]]
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of findings, in the order in which they were counted."""
-        return tuple(
-            dict.fromkeys(k for kinds in self.findings.values() for k in kinds)
-        )
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -235,14 +228,14 @@ def headline(summary: Summary) -> str:
         landed = f"{_of(messages.read, 'message')} and {_of(chats.read, 'chat')}"
         return f"{landed} were read from the dump; nothing is built from them yet."
     kept = (
-        f"{messages.kept:,} of {_of(messages.read, 'message')} in "
-        f"{_of(chats.kept, 'chat')}"
+        f"{messages.kept:,} of {_of(messages.read, 'message')} and "
+        f"{chats.kept:,} of {_of(chats.read, 'chat')}"
     )
     status = summary.run.status
     if status == "rolled_back":
         return f"The run was rolled back: {_rolled_back(summary)}"
     if status in ("published", "validated", "invalid"):
-        return _published(summary, kept)
+        return _published(summary) + _verdict(summary.validation)
     return f"{kept} are ready to publish; the live tables are untouched."
 
 
@@ -314,32 +307,23 @@ def _why_none_published(summary: Summary) -> str | None:
     )
 
 
-def _published(summary: Summary, kept: str) -> str:
+def _published(summary: Summary) -> str:
     chats, messages = summary.table("chat"), summary.table("message")
-    written = (messages.published or 0) + (chats.published or 0)
-    if written:
-        message_rows = _of(messages.published, "message")
-        chat_rows = _of(chats.published, "chat")
-        carried = (
-            f"{message_rows} and {chat_rows} were published"
-            f" out of {_of(messages.read, 'message')} and {_of(chats.read, 'chat')}"
-        )
-    elif messages.kept or chats.kept:
-        carried = f"{kept} were to be published and none was new"
-    else:
-        carried = (
-            f"None of {_of(messages.read, 'message')} and {_of(chats.read, 'chat')} "
-            "could be carried"
-        )
-    return carried + _verdict(summary.validation)
+    if not (messages.kept or chats.kept):
+        read = f"{_of(messages.read, 'message')} and {_of(chats.read, 'chat')}"
+        return f"None of {read} could be published"
+    return (
+        f"{messages.published or 0:,} of {_of(messages.read, 'message')} and "
+        f"{chats.published or 0:,} of {_of(chats.read, 'chat')} were published"
+    )
 
 
 def _verdict(validation: Validation | None) -> str:
     if validation is None:
         return "; the live tables are not validated yet."
     if validation.is_valid:
-        return ", and every live row was found as it should be."
-    return ", and validation found live rows that are not as they should be."
+        return "; every live row is as the source says it should be."
+    return "; validation found live rows that are not as they should be."
 
 
 def _rolled_back(summary: Summary) -> str:

@@ -156,7 +156,12 @@ def test_a_publish_that_found_everything_there_says_so() -> None:
     [
         ("built", None, None, "ready to publish; the live tables are untouched."),
         ("published", 2, None, "; the live tables are not validated yet."),
-        ("validated", 2, Validation(AT, True, (), {}, {}), "found as it should be."),
+        (
+            "validated",
+            2,
+            Validation(AT, True, (), {}, {}),
+            "as the source says it should be.",
+        ),
         ("invalid", 2, Validation(AT, False, (), {}, {}), "not as they should be."),
         ("rolled_back", 0, None, "none of its rows is left in the live tables."),
         ("rolled_back", 1, None, "1 of its rows, changed since, was left"),
