@@ -26,14 +26,15 @@ exception
 end;
 $$;
 
--- DATETIME is in the zone of the source system, TIMESTAMP in that of the dump's session.
+-- DATETIME is in the zone of the source system, TIMESTAMP in that of the dump's session,
+-- which is the source's where the dump does not say: SYSTEM names a server we do not know.
 create temporary table expected_zones on commit drop as
 select
     columns.table_name,
     columns.column_name,
     case
         when columns.mysql_type like 'timestamp%'
-            then coalesce(loads.dump_time_zone, {source_timezone})
+            then coalesce(nullif(loads.dump_time_zone, 'SYSTEM'), {source_timezone})
         else {source_timezone}
     end as zone
 from {staging}.loaded_columns as columns
