@@ -12,7 +12,6 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from psycopg import sql
@@ -23,8 +22,9 @@ from harness.artifacts.reading import FINDINGS
 from harness.artifacts.relations import Connection
 from harness.artifacts.summary import Summary, headline, plural, reasons_sentence
 
-#: No more rows of a ``report_*`` table than this are shown.
-MAX_REPORT_ROWS = 50
+#: A ``report_*`` table of more rows than the first is shown by so many as the second.
+MAX_REPORT_ROWS = 60
+SAMPLE_ROWS = 10
 
 FATES = ("kept", "merged", "skipped", "rejected")
 
@@ -127,21 +127,23 @@ def _read_report(
     connection: Connection, name: str, description: str | None
 ) -> ReportTable:
     table = sql.Identifier(settings.marts_schema(), name)
+    counted = connection.execute(
+        sql.SQL("select count(*) from {}").format(table)
+    ).fetchone()
+    total: int = counted[0] if counted else 0
+    shown = total if total <= MAX_REPORT_ROWS else SAMPLE_ROWS
     cursor = connection.execute(
-        sql.SQL("select * from {} limit {}").format(table, MAX_REPORT_ROWS)
+        sql.SQL("select * from {} order by 1 limit {}").format(table, shown)
     )
     rows = tuple(cursor.fetchall())
     columns = tuple(column.name for column in cursor.description or ())
-    total: tuple[Any, ...] | None = connection.execute(
-        sql.SQL("select count(*) from {}").format(table)
-    ).fetchone()
     return ReportTable(
         name,
         description,
         columns,
         tuple(_is_numeric([row[i] for row in rows]) for i in range(len(columns))),
         rows,
-        total[0] if total else 0,
+        total,
     )
 
 

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 from harness.artifacts import headline, read_summary, write_artifacts
-from harness.artifacts.report import MAX_REPORT_ROWS
+from harness.artifacts.report import MAX_REPORT_ROWS, SAMPLE_ROWS
 from tests.python.artifacts import stages
 from tests.python.artifacts.stages import Connection
 
@@ -65,10 +65,10 @@ def test_report_shows_the_first_rows_of_a_long_table(connection: Connection) -> 
     stages.build(connection)
     connection.execute(
         "create table marts.report_long as"
-        " select number from generate_series(1, 60) as number"
+        f" select number from generate_series(1, {MAX_REPORT_ROWS + 1}) as number"
     )
     page = Page(_report(connection))
-    assert f"The first {MAX_REPORT_ROWS} of 60 rows." in page.text
+    assert f"The first {SAMPLE_ROWS} of {MAX_REPORT_ROWS + 1} rows." in page.text
 
 
 def test_log_ticks_only_what_was_done(connection: Connection) -> None:
