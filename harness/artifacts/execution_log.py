@@ -155,7 +155,8 @@ def _build_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
     accounted = bool(tables) and all(
         table.accounted is not None and table.adds_up for table in tables
     )
-    ran = summary.audits is not None and not summary.audits.get("not run")
+    audits = summary.audits or {"not run": 1}
+    ran = not (audits.get("not run") or audits.get("skipped"))
     return (
         _box(summary, "build", "Models built"),
         (
