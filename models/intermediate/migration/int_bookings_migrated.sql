@@ -39,7 +39,7 @@ final as (
     select
         migrated.booking_id,
         bookings.booking_id is not null as is_in_dump,
-        bookings.booking_status,
+        bookings.status,
         case
             when mapping_mode.has_mapping then {{ to_uuid('customers.new_user_id') }}
             else {{ to_uuid('bookings.buyer_id') }}

@@ -12,7 +12,7 @@ decided as (
         bookings.booking_id,
         bookings.buyer_id,
         bookings.stylist_id,
-        bookings.booking_status,
+        bookings.status,
         repeated_bookings.source_row is null as is_first_of_id,
         case
             when not {{ is_uuid('bookings.booking_id') }} then 'booking_id_not_uuid'

@@ -8,7 +8,7 @@ renamed as (
         lower(id) as booking_id,
         lower(buyer_id) as buyer_id,
         lower(stylist_id) as stylist_id,
-        status as booking_status,
+        status,
         created_at as created_at_text
     from source
 )
