@@ -9,7 +9,9 @@ import subprocess
 import sys
 from typing import Any
 
-import invoke
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
 
 from harness import database, embedded, migration, settings, stages, status
 from harness.cli import file_argument, task
@@ -17,8 +19,6 @@ from harness.console import Console
 from harness.errors import UsageError
 from harness.stages import Inputs
 from harness.validate import require_valid
-
-Context = invoke.Context
 
 DUMP_HELP = {
     "dump": "the MySQL or MariaDB dump; - is standard input",
@@ -203,8 +203,8 @@ def lint(_: Context) -> None:
     )
 
 
-@task(help={"args": "further arguments for pytest, in one quoted text"})
-def test(_: Context, args: str = "") -> None:
+@task(name="test", help={"args": "further arguments for pytest, in one quoted text"})
+def run_tests(_: Context, args: str = "") -> None:
     """Run the harness's tests, which build and test the dbt project as well."""
     _run_all(["pytest", *shlex.split(args)])
 
@@ -269,20 +269,20 @@ def _run_all(*commands: list[str]) -> None:
     failed = []
     for command in commands:
         print(f"$ {shlex.join(command)}", flush=True)
-        done = subprocess.run(  # noqa: S603 - the project's own tools
+        done = subprocess.run(
             [sys.executable, "-m", *command], cwd=settings.PROJECT_ROOT, check=False
         )
         if done.returncode:
             failed.append(command[0])
     if failed:
-        raise invoke.Exit(f"error: {', '.join(failed)} failed", code=3)
+        raise Exit(f"error: {', '.join(failed)} failed", code=3)
 
 
-def _collect() -> invoke.Collection:
-    top = invoke.Collection(
+def _collect() -> Collection:
+    top = Collection(
         load, build, publish_, validate, rollback, artifacts, status_, migrate, demo
     )
-    for body in (docs, lint, test):
+    for body in (docs, lint, run_tests):
         top.add_task(body)
     groups = {
         "audit": {"landing": audit_landing, "live": audit_live},
@@ -296,7 +296,7 @@ def _collect() -> invoke.Collection:
         "target": {"create": target_create},
     }
     for name, members in groups.items():
-        group = invoke.Collection(name)
+        group = Collection(name)
         for member, body in members.items():
             group.add_task(body, name=member)
         top.add_collection(group)

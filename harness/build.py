@@ -14,7 +14,7 @@ from typing import Any
 
 from harness import settings
 from harness.database import Target
-from harness.errors import CheckFailed, HarnessError
+from harness.errors import CheckFailed, HarnessError, one_line
 
 _GOOD = {"success", "pass", "warn", "skipped_ok", "no-op"}
 _SHOWN = 5
@@ -52,8 +52,8 @@ def build(
     results = list(outcome.result or []) if outcome.exception is None else []
     if not results and not outcome.success:
         raise BuildFailed(
-            f"dbt could not build: {_reason(outcome)}. The live tables were not touched. "
-            "Look into logs/dbt.log, mend the cause and run: ./inv build"
+            f"dbt could not build: {_reason(outcome)}. The live tables were not "
+            "touched. Look into logs/dbt.log, mend the cause and run: ./inv build"
         )
     return _read(results)
 
@@ -80,8 +80,8 @@ def require_built(result: BuildResult) -> None:
     raise CheckFailed(
         f"{len(result.failures)} models or tests failed in dbt build: {shown}"
         + (f"; and {more} more" if more > 0 else "")
-        + ". The live tables were not touched. See logs/dbt.log, mend the cause and run: "
-        "./inv build"
+        + ". The live tables were not touched. See logs/dbt.log, mend the cause and "
+        "run: ./inv build"
     )
 
 
@@ -93,8 +93,9 @@ def _invoke(
     from dbt.cli.main import dbtRunner
 
     def follow(event: Any) -> None:
-        if on_progress is not None and getattr(event.data, "total", 0):
-            on_progress(event.data.index, event.data.total)
+        total = getattr(event.data, "total", None)
+        if on_progress is not None and total:
+            on_progress(event.data.index, total)
 
     root = str(settings.PROJECT_ROOT)
     quiet = ["--quiet", "--log-level", "none", "--log-level-file", "info"]
@@ -105,7 +106,7 @@ def _invoke(
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set the target's variables for dbt, which reads its connection only from there."""
+    """Set the target's variables: dbt reads its connection only from there."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -124,7 +125,7 @@ def _read(results: Sequence[Any]) -> BuildResult:
         is_test = result.node.resource_type in ("test", "unit_test")
         tests += is_test
         models += not is_test
-        entry = (result.node.name, _said(result))
+        entry = (result.node.name, one_line(result.message or result.status))
         if status == "warn":
             warnings.append(entry)
         elif status not in _GOOD:
@@ -132,9 +133,5 @@ def _read(results: Sequence[Any]) -> BuildResult:
     return BuildResult(models, tests, tuple(warnings), tuple(failures))
 
 
-def _said(result: Any) -> str:
-    return " ".join(str(result.message or result.status).split())
-
-
 def _reason(outcome: Any) -> str:
-    return " ".join(str(outcome.exception or "no reason given").split())
+    return one_line(outcome.exception or "no reason given")

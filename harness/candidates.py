@@ -1,4 +1,4 @@
-"""Decides what publishing does with each row of a mart, before the first row is written.
+"""Decides, before the first write, what publishing does with each row of a mart.
 
 A row is new, published by us already, there by other hands, deleted since, or cannot go
 for a stated reason. Writes only temporary tables, one for each mart.
@@ -28,8 +28,8 @@ class TablePlan:
 
     ``insert`` rows are new; ``published`` ones a run of ours has brought already;
     ``present`` ones stand there with the same content, by other hands; ``removed`` ones
-    we published and somebody has deleted since; ``failed`` ones cannot be published, for
-    the ``reasons`` counted here.
+    we published and somebody has deleted since; ``failed`` ones cannot be published,
+    for the ``reasons`` counted here.
     """
 
     name: str
@@ -113,12 +113,13 @@ def _length_obstacle(column: target.Column) -> sql.Composed | None:
     return sql.SQL("when length(mart.{}::text) > {} then {}").format(
         sql.Identifier(column.name),
         column.max_length,
-        f"{column.name} is longer than the {column.max_length} characters of the live column",
+        f"{column.name} is longer than the {column.max_length} characters"
+        " of the live column",
     )
 
 
 def _parent_join(column: str, parent: str) -> sql.Composed:
-    """Join the parent in the live table and, for a table of ours, among the candidates."""
+    """Join the parent: live, or for a table of ours among the candidates too."""
     known = sql.SQL("select id from {}").format(
         sql.Identifier(settings.live_schema(), parent)
     )
@@ -144,8 +145,8 @@ def _parent_obstacle(column: str, parent: str) -> sql.Composed:
 
 def _taken_obstacle(table: str, column: str) -> sql.Composed:
     return sql.SQL(
-        "when exists (select 1 from {live} as other where other.{column} = mart.{column}"
-        " and other.id <> mart.id) then {reason}"
+        "when exists (select 1 from {live} as other"
+        " where other.{column} = mart.{column} and other.id <> mart.id) then {reason}"
     ).format(
         live=sql.Identifier(settings.live_schema(), table),
         column=sql.Identifier(column),

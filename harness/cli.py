@@ -1,4 +1,4 @@
-"""The command line around the tasks: errors in one sentence, exit codes, file arguments.
+"""The command line around the tasks: errors, exit codes, file arguments.
 
 Invoke parses and dispatches; this module turns ``HarnessError`` into a message and an
 exit code, and usage errors into exit code 2, which Invoke would end with 1.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import invoke
+import invoke.program
+import invoke.tasks
 from invoke.exceptions import Exit, ParseError
 
 from harness.errors import HarnessError
@@ -22,7 +24,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
-class Program(invoke.Program):
+class Program(invoke.program.Program):
     """Invoke's program with the project's exit code for a usage error."""
 
     def parse_core(self, argv: list[str] | None) -> None:
@@ -36,18 +38,14 @@ class Program(invoke.Program):
             super().parse_tasks()
 
 
-class _usage_errors:  # noqa: N801 - reads as the statement that it serves
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: object, error: BaseException | None, trace: object
-    ) -> None:
-        if isinstance(error, ParseError):
-            raise Exit(
-                f"error: {error} See ./inv --list, or ./inv --help TASK.",
-                code=EXIT_USAGE,
-            ) from None
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except ParseError as error:
+        raise Exit(
+            f"error: {error} See ./inv --list, or ./inv --help TASK.", code=EXIT_USAGE
+        ) from None
 
 
 def task(help: Mapping[str, str] | None = None, **options: Any) -> Callable[..., Any]:
@@ -69,7 +67,9 @@ def task(help: Mapping[str, str] | None = None, **options: Any) -> Callable[...,
                     code=EXIT_INTERRUPTED,
                 ) from None
 
-        return invoke.task(run, help=dict(help or {}), auto_shortflags=False, **options)
+        return invoke.tasks.task(
+            run, help=dict(help or {}), auto_shortflags=False, **options
+        )
 
     return decorate
 

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: a header, a line a step, a table, the next command.
+"""What a person sees in the terminal: header, steps, tables, the next command.
 
 Progress and diagnostics go to standard error, results to standard output, so that a
 result can be piped. Writes to the two streams and nothing else.

@@ -1,7 +1,7 @@
 """The keys and indexes that publishing adds to the live schema, and how each is undone.
 
-Adds what the specification names and the live tables do not have in an equivalent
-form, enters each addition in the ledger, and drops only additions that the ledger names.
+Adds what the specification names and the live tables do not have in an equivalent form,
+enters each addition in the ledger, and drops only additions that the ledger names.
 """
 
 from __future__ import annotations
@@ -39,19 +39,18 @@ def missing_changes(connection: Connection) -> list[Change]:
     """
     present = {tuple(row) for row in connection.execute(query("live_keys")).fetchall()}
     return [
-        change
-        for signatures, change in _specified(connection)
-        if not present & set(signatures)
+        change for signatures, change in _specified() if not present & set(signatures)
     ]
 
 
 def apply(connection: Connection, run_id: str, changes: Sequence[Change]) -> None:
     """Make the additions and enter them in the ledger, in the caller's transaction."""
     for change in changes:
-        connection.execute(sql.SQL(change.ddl))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(change.ddl))
     connection.cursor().executemany(
         sql.SQL(
-            "insert into {}.schema_changes (run_id, kind, table_name, name, ddl, undo_ddl)"
+            "insert into {}.schema_changes"
+            " (run_id, kind, table_name, name, ddl, undo_ddl)"
             " values (%s, %s, %s, %s, %s, %s)"
         ).format(sql.Identifier(settings.ledger_schema())),
         [
@@ -85,7 +84,8 @@ def undo(connection: Connection, run_id: str) -> list[str]:
         connection.execute(ddl)
         connection.execute(
             sql.SQL(
-                "update {}.schema_changes set rolled_back_at = now() where change_id = %s"
+                "update {}.schema_changes set rolled_back_at = now()"
+                " where change_id = %s"
             ).format(ledger),
             [change_id],
         )
@@ -95,7 +95,7 @@ def undo(connection: Connection, run_id: str) -> list[str]:
 Signature = tuple[str, str, str, str]
 
 
-def _specified(connection: Connection) -> list[tuple[list[Signature], Change]]:
+def _specified() -> list[tuple[list[Signature], Change]]:
     """Pair each addition with the signatures that count as the same.
 
     A signature is (kind, table, columns, parent), as ``live_keys.sql`` writes them.
@@ -104,39 +104,32 @@ def _specified(connection: Connection) -> list[tuple[list[Signature], Change]]:
     for table in TABLES:
         for column in table.unique:
             signature = ("unique", table.name, column, "")
-            found.append(([signature], _unique(connection, table.name, column)))
+            found.append(([signature], _unique(table.name, column)))
     for table in TABLES:
         for column, parent in table.references.items():
             signature = ("foreign key", table.name, column, parent)
-            change = _foreign_key(connection, table.name, column, parent)
-            found.append(([signature], change))
+            found.append(([signature], _foreign_key(table.name, column, parent)))
     for index in INDEXES:
         by_name = ("index name", index.table, index.name, "")
         by_columns = ("index", index.table, ",".join(index.columns), "")
         signatures = [by_name] if index.predicate else [by_name, by_columns]
-        found.append((signatures, _index(connection, index)))
+        found.append((signatures, _index(index)))
     return found
 
 
-def _unique(connection: Connection, table: str, column: str) -> Change:
-    name = f"{table}_{column}_key"
-    return _constraint(
-        connection, table, name, sql.SQL("unique ({})").format(sql.Identifier(column))
-    )
+def _unique(table: str, column: str) -> Change:
+    definition = sql.SQL("unique ({})").format(sql.Identifier(column))
+    return _constraint(table, f"{table}_{column}_key", definition)
 
 
-def _foreign_key(
-    connection: Connection, table: str, column: str, parent: str
-) -> Change:
+def _foreign_key(table: str, column: str, parent: str) -> Change:
     definition = sql.SQL("foreign key ({}) references {} (id)").format(
         sql.Identifier(column), _live(parent)
     )
-    return _constraint(connection, table, f"{table}_{column}_fkey", definition)
+    return _constraint(table, f"{table}_{column}_fkey", definition)
 
 
-def _constraint(
-    connection: Connection, table: str, name: str, definition: sql.Composable
-) -> Change:
+def _constraint(table: str, name: str, definition: sql.Composable) -> Change:
     key = sql.Identifier(name)
     add = sql.SQL("alter table {} add constraint {} {}").format(
         _live(table), key, definition
@@ -144,24 +137,18 @@ def _constraint(
     drop = sql.SQL("alter table {} drop constraint if exists {}").format(
         _live(table), key
     )
-    return Change(
-        "constraint", table, name, add.as_string(connection), drop.as_string(connection)
-    )
+    return Change("constraint", table, name, add.as_string(), drop.as_string())
 
 
-def _index(connection: Connection, index: Index) -> Change:
+def _index(index: Index) -> Change:
     columns = sql.SQL(", ").join(sql.Identifier(column) for column in index.columns)
-    where = sql.SQL(f" where {index.predicate}" if index.predicate else "")  # type: ignore[arg-type]
+    where = sql.SQL(f" where {index.predicate}" if index.predicate else "")
     create = sql.SQL("create index {} on {} ({}){}").format(
         sql.Identifier(index.name), _live(index.table), columns, where
     )
     drop = sql.SQL("drop index if exists {}").format(_live(index.name))
     return Change(
-        "index",
-        index.table,
-        index.name,
-        create.as_string(connection),
-        drop.as_string(connection),
+        "index", index.table, index.name, create.as_string(), drop.as_string()
     )
 
 

@@ -8,13 +8,17 @@ and redacting; writes nothing.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import conninfo
 
 from harness import embedded
-from harness.errors import ConnectionFailed, Refused, UsageError
+from harness.errors import ConnectionFailed, Refused, UsageError, one_line
 
 #: PostgreSQL's own variables, as libpq reads them, by the keyword that each stands for.
 PG_VARIABLES = {
@@ -26,7 +30,8 @@ PG_VARIABLES = {
     "sslmode": "PGSSLMODE",
 }
 MINIMUM_SERVER_VERSION = 150000
-_CONNECT_TIMEOUT_SECONDS = 10
+#: What a connection has unless the target's own parameters say otherwise.
+_CONNECTION_DEFAULTS = {"application_name": "carryover", "connect_timeout": "10"}
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,6 @@ class Target:
     @property
     def url(self) -> str:
         """The target as a URL, its parts percent-encoded, its host in the query."""
-        from urllib.parse import quote, urlencode
-
         rest = dict(self.parameters)
         user, password = rest.pop("user", ""), rest.pop("password", "")
         dbname = rest.pop("dbname", "")
@@ -107,15 +110,12 @@ def connect(
     to = to or target()
     try:
         connection = psycopg.connect(
+            conninfo.make_conninfo(**{**_CONNECTION_DEFAULTS, **to.parameters}),
             autocommit=autocommit,
-            application_name="carryover",
-            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-            **to.parameters,
         )
     except psycopg.OperationalError as error:
-        reason = " ".join(str(error).split())
         raise ConnectionFailed(
-            f"cannot connect to {to}: {reason}. Nothing was written. "
+            f"cannot connect to {to}: {one_line(error)}. Nothing was written. "
             "Check DATABASE_URL or the PG* variables, then run the command again."
         ) from None
     if connection.info.server_version < MINIMUM_SERVER_VERSION:
@@ -130,13 +130,23 @@ def connect(
     return connection
 
 
+@contextmanager
+def committed(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Commit the work inside; when it raises, roll all of it back."""
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
 def _parse(url: str) -> dict[str, str]:
     try:
         parsed = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
-        reason = " ".join(str(error).split())
         raise UsageError(
-            f"DATABASE_URL cannot be read: {reason}. Nothing was written. "
+            f"DATABASE_URL cannot be read: {one_line(error)}. Nothing was written. "
             "Write it as postgresql://user:password@host:port/database."
         ) from None
     return {key: str(value) for key, value in parsed.items() if value is not None}

@@ -49,3 +49,8 @@ class Refused(HarnessError):
     """A precondition does not hold, so nothing was changed."""
 
     exit_code = 4
+
+
+def one_line(text: object) -> str:
+    """Write an error, or what another program said, on one line of a message."""
+    return " ".join(str(text).split())

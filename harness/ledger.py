@@ -1,8 +1,8 @@
-"""The ledger: what was done to this database, by whom, from which input, and how to undo it.
+"""The ledger: what was done here, by whom, from which input, and how to undo it.
 
-Owns the schema ``carryover`` and writes nowhere else. Its tables are made and changed by
-numbered migrations, each applied once. A step and its ledger row commit together: every
-function here works in the caller's transaction and never commits.
+Owns the schema ``carryover`` and writes nowhere else. Its tables are made and changed
+by numbered migrations, each applied once. A step and its ledger row commit together:
+every function here works in the caller's transaction and never commits.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -51,7 +50,7 @@ class Run:
 
 @dataclass
 class StepRecord:
-    """What a step leaves in the ledger; filled in while it works."""
+    """What a step leaves in the ledger."""
 
     rows: int | None = None
     detail: dict[str, Any] = field(default_factory=dict)
@@ -117,7 +116,8 @@ def begin_run(
     connection.execute(
         sql.SQL(
             "insert into {} (run_id, pipeline, started_at, status, operator,"
-            " code_version, target, vars) values (%s, %s, now(), 'loaded', %s, %s, %s, %s)"
+            " code_version, target, vars)"
+            " values (%s, %s, now(), 'loaded', %s, %s, %s, %s)"
         ).format(_table("runs")),
         [run_id, pipeline, operator(), code_version(), target, Jsonb(_configuration())],
     )
@@ -151,18 +151,6 @@ def add_input(
         ).format(_table("inputs")),
         [run_id, kind, name, size, sha256, rows],
     )
-
-
-@contextmanager
-def step(connection: Connection, run_id: str, name: str) -> Iterator[StepRecord]:
-    """Enter a step when the work inside is done, in the same transaction.
-
-    When the work raises, nothing is entered: its transaction is gone as well.
-    """
-    started = datetime.now(timezone.utc)
-    record = StepRecord()
-    yield record
-    add_step(connection, run_id, name, started, record)
 
 
 def add_step(
@@ -258,26 +246,14 @@ def step_detail(
     connection: Connection, run_id: str, name: str
 ) -> Mapping[str, Any] | None:
     """Return what the newest step of this name left, or None when there is none."""
-    row = connection.execute(
-        sql.SQL(
-            "select detail from {} where run_id = %s and step = %s"
-            " order by step_id desc limit 1"
-        ).format(_table("steps")),
-        [run_id, name],
-    ).fetchone()
-    return dict(row[0]) if row else None
+    newest = _newest_step(connection, run_id, name)
+    return newest[1] if newest else None
 
 
 def step_status(connection: Connection, run_id: str, name: str) -> str | None:
     """Return how the newest step of this name ended, or None when there is none."""
-    row = connection.execute(
-        sql.SQL(
-            "select status from {} where run_id = %s and step = %s"
-            " order by step_id desc limit 1"
-        ).format(_table("steps")),
-        [run_id, name],
-    ).fetchone()
-    return str(row[0]) if row else None
+    newest = _newest_step(connection, run_id, name)
+    return newest[0] if newest else None
 
 
 def take_lock(connection: Connection) -> None:
@@ -322,7 +298,7 @@ def code_version() -> str:
     """This Carryover's version, with the commit when it runs from a checkout."""
     try:
         commit = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - the user's own git
+            ["git", "rev-parse", "--short", "HEAD"],
             cwd=settings.PROJECT_ROOT,
             capture_output=True,
             text=True,
@@ -341,6 +317,19 @@ def peak_memory_bytes() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _newest_step(
+    connection: Connection, run_id: str, name: str
+) -> tuple[str, dict[str, Any]] | None:
+    row = connection.execute(
+        sql.SQL(
+            "select status, detail from {} where run_id = %s and step = %s"
+            " order by step_id desc limit 1"
+        ).format(_table("steps")),
+        [run_id, name],
+    ).fetchone()
+    return (row[0], row[1]) if row else None
 
 
 def _configuration() -> dict[str, str]:

@@ -16,4 +16,4 @@ def as_live(alias: str, column: Column) -> sql.Composed:
     if column.type_name == "timestamp without time zone":
         return sql.SQL("({} at time zone 'UTC')").format(value)
     # format_type quotes what needs it: the name comes from the catalogue, as SQL.
-    return sql.SQL("{}::{}").format(value, sql.SQL(column.type_name))  # type: ignore[arg-type]
+    return sql.SQL("{}::{}").format(value, sql.SQL(column.type_name))

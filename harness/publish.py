@@ -1,9 +1,9 @@
 """Publishes the marts into the live tables, in one transaction, or not at all.
 
-Decides set-wise, before the first row is written, what happens to each row of the marts;
-inserts those that are new, adds the specification's keys and indexes, and enters all of
-it in the ledger. Never updates or deletes a live row. ``preview`` does the same work
-and takes it back.
+Decides set-wise, before the first row is written, what happens to each row of the
+marts; inserts those that are new, adds the specification's keys and indexes, and enters
+all of it in the ledger. Never updates or deletes a live row. ``preview`` does the same
+work and takes it back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from psycopg import sql
 
 from harness import candidates, constraints, hashing, ledger, settings, target
 from harness.candidates import TablePlan
-from harness.errors import CheckFailed, HarnessError, Refused
+from harness.database import committed
+from harness.errors import CheckFailed, HarnessError, Refused, one_line
 from harness.live_values import as_live
 from harness.published import FITTING_TYPES, TABLES, PublishedTable
 from harness.queries import query
@@ -77,24 +78,19 @@ def publish(connection: Connection) -> Plan:
     ``PublishFailed`` when the database refuses. Then nothing is changed.
     """
     started = datetime.now(timezone.utc)
-    try:
-        plan = _publish(connection, started)
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    return plan
+    with committed(connection):
+        return _publish(connection, started)
 
 
 def _publish(connection: Connection, started: datetime | None = None) -> Plan:
-    """Do everything but commit; the ledger's step is written when ``started`` is given."""
+    """Do everything but commit; writes rows only when ``started`` is given."""
     try:
         return _publish_in_transaction(connection, started)
     except psycopg.Error as error:
         raise PublishFailed(
-            f"publishing failed in the database: {' '.join(str(error).split())}. "
-            "The transaction was rolled back, nothing was changed. Mend the cause and "
-            "run: ./inv publish"
+            f"publishing failed in the database: {one_line(error)}. The transaction "
+            "was rolled back, nothing was changed. Mend the cause and run: "
+            "./inv publish"
         ) from error
 
 
@@ -156,7 +152,7 @@ def _detail(plan: Plan, hashed: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def require_audited(connection: Connection, run_id: str) -> None:
-    """Raise ``Refused`` unless the marts are the run's and every audit of them passed."""
+    """Raise ``Refused`` unless the marts are the run's and passed every audit."""
     marts = settings.marts_schema()
     row = connection.execute(
         "select to_regclass(%s) is not null and to_regclass(%s) is not null",
@@ -165,16 +161,16 @@ def require_audited(connection: Connection, run_id: str) -> None:
     built = row and row[0] and connection.execute(query("built_run")).fetchone()
     if not built or built[0] != run_id:
         raise Refused(
-            f"the marts are not built from the landed run {run_id}. Nothing was changed. "
-            "Run: ./inv build (or dbt build)"
+            f"the marts are not built from the landed run {run_id}. Nothing was "
+            "changed. Run: ./inv build (or dbt build)"
         )
     failures = connection.execute(query("failed_audits")).fetchall()
     if failures:
         names = ", ".join(f"{name} ({status})" for name, status in failures[:5])
         more = f" and {len(failures) - 5} more" if len(failures) > 5 else ""
         raise Refused(
-            f"{len(failures)} of the audits have not passed: {names}{more}. Nothing was "
-            "changed. Mend the cause and run: ./inv build"
+            f"{len(failures)} of the audits have not passed: {names}{more}. Nothing "
+            "was changed. Mend the cause and run: ./inv build"
         )
     landing = ledger.step_status(connection, run_id, "audit.landing")
     if landing == "failed":
@@ -193,9 +189,10 @@ def _check_table(connection: Connection, table: PublishedTable) -> list[str]:
         wanted = table.columns.get(column.name)
         if wanted and not _fits(wanted, column):
             raise target.TargetDoesNotFit(
-                f"the live column {settings.live_schema()}.{table.name}.{column.name} is "
-                f"{column.type_name}, which cannot hold a {wanted} exactly. Nothing was "
-                "changed. Change its type, or name the right database, and run again."
+                f"the live column {settings.live_schema()}.{table.name}.{column.name} "
+                f"is {column.type_name}, which cannot hold a {wanted} exactly. Nothing "
+                "was changed. Change its type, or name the right database, and run "
+                "again."
             )
     return names
 
@@ -241,6 +238,6 @@ def _require_few_errors(connection: Connection, tables: tuple[TablePlan, ...]) -
         raise CheckFailed(
             f"{rejected + failed:,} of {read:,} rows would be lost to errors "
             f"({rejected:,} rejected, {failed:,} failed, mostly: {reason}), more than "
-            f"{limit:.0%}. Nothing was published. Mend the cause, or raise the variable "
-            "max_error_rate."
+            f"{limit:.0%}. Nothing was published. Mend the cause, or raise the "
+            "variable max_error_rate."
         )

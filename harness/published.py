@@ -1,4 +1,4 @@
-"""What the migration publishes: its tables, their columns, references, keys and indexes.
+"""What the migration publishes: tables, columns, references, keys and indexes.
 
 Only declarations, after the specification (phase 6, "Database Validation" and "Index
 Creation") and the contracts of the marts. Nothing here touches a database.

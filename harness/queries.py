@@ -21,8 +21,9 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 def query(name: str, **parts: sql.Composable) -> sql.Composed:
     """Compose the SQL of ``harness/sql/<name>.sql``.
 
-    The schemas ``{staging}``, ``{marts}``, ``{ledger}`` and ``{live}`` are always known,
-    and ``{live_name}``, the last as text; ``parts`` adds others. Raises ``KeyError`` for a placeholder that nobody fills.
+    The schemas ``{staging}``, ``{marts}``, ``{ledger}`` and ``{live}`` are always
+    known, and ``{live_name}``, the last as text; ``parts`` adds others. Raises
+    ``KeyError`` for a placeholder that nobody fills.
     """
     known: dict[str, sql.Composable] = {
         "staging": sql.Identifier(settings.staging_schema()),

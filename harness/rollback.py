@@ -1,4 +1,4 @@
-"""Takes back what a run published: its rows, keys and indexes, and nothing of anybody else's.
+"""Takes back what a run published: its own rows, keys and indexes, nothing else.
 
 Deletes only rows that still are what the run inserted and that nobody's rows refer to;
 the others are reported and left. Works in one transaction, with the ledger.
@@ -14,7 +14,8 @@ import psycopg
 from psycopg import sql
 
 from harness import constraints, hashing, ledger, settings, target
-from harness.errors import HarnessError, Refused, UsageError
+from harness.database import committed
+from harness.errors import HarnessError, Refused, UsageError, one_line
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
 
@@ -79,13 +80,8 @@ def rollback(connection: Connection, run_id: str | None = None) -> Rollback:
     nothing that still stands or a newer run's rows stand on it, ``RollbackFailed`` when
     the database refuses. Then nothing is changed.
     """
-    try:
-        done = _rollback(connection, run_id)
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    return done
+    with committed(connection):
+        return _rollback(connection, run_id)
 
 
 def _rollback(connection: Connection, run_id: str | None) -> Rollback:
@@ -93,8 +89,8 @@ def _rollback(connection: Connection, run_id: str | None) -> Rollback:
         return _rollback_in_transaction(connection, run_id)
     except psycopg.Error as error:
         raise RollbackFailed(
-            f"the rollback failed in the database: {' '.join(str(error).split())}. The "
-            "transaction was rolled back, nothing was changed. Mend the cause and run: "
+            f"the rollback failed in the database: {one_line(error)}. The transaction "
+            "was rolled back, nothing was changed. Mend the cause and run: "
             "./inv rollback"
         ) from error
 
@@ -182,7 +178,7 @@ def _take_back(
 def _hash(
     connection: Connection, table: PublishedTable, hashed: list[str]
 ) -> sql.Composable:
-    """Compose the row's hash now; a column that is gone since makes every row changed."""
+    """Compose the row's hash now; without a column of then, every row is changed."""
     live = {column.name for column in target.describe(connection, table.name)}
     if not set(hashed) <= live:
         return sql.SQL("null")
@@ -190,7 +186,7 @@ def _hash(
 
 
 def _is_referenced(connection: Connection, table: PublishedTable) -> sql.Composable:
-    """Compose whether any row refers to this one, by a foreign key or by our own rules."""
+    """Compose whether any row refers to this one, by a key or by our own rules."""
     schema = settings.live_schema()
     keys = connection.execute(
         query("live_references"), {"table": f'"{schema}"."{table.name}"'}

@@ -1,4 +1,4 @@
-"""Where things are and what they are called: paths, schema names, environment variables.
+"""Where things are and what they are called: paths, schemas, the environment.
 
 Reads the environment and never writes it. No other module spells a schema's name or
 looks for the project's root.

@@ -1,4 +1,4 @@
-"""The stages of a migration, each as one call that works, reports and enters the ledger.
+"""The stages of a migration: each works, reports and enters the ledger in one call.
 
 ``tasks.py`` calls these one at a time, ``migration.py`` one after the other. A stage
 prints its own line and leaves results to its return value.
@@ -15,15 +15,7 @@ from typing import Any
 import psycopg
 
 from harness import build as dbt
-from harness import (
-    database,
-    ledger,
-    publish,
-    rollback,
-    settings,
-    target,
-    validate,
-)
+from harness import database, ledger, publish, rollback, settings, target, validate
 from harness.audit import AuditResult, run_checkpoint
 from harness.console import Console
 from harness.errors import CheckFailed, Refused
@@ -61,7 +53,7 @@ def open_session(console: Console, task: str, *, names_run: bool = True) -> Sess
 
 
 def create_target(session: Session) -> list[str]:
-    """Make the application's tables for a rehearsal, and fill them when a dump is landed."""
+    """Make a rehearsal's application tables, and fill them when a dump is landed."""
     with session.console.step("creating the rehearsal target") as step:
         made = target.create(session.connection)
         filled = target.fill(session.connection)
@@ -79,9 +71,9 @@ def require_rehearsal(session: Session) -> None:
     owned = [name for name in present if name not in made]
     if owned:
         raise Refused(
-            f"{session.target} has {', '.join(owned)} of an application, and a demo never "
-            "touches those. Nothing was changed. Unset DATABASE_URL to run the demo in the "
-            "embedded database."
+            f"{session.target} has {', '.join(owned)} of an application, and a demo "
+            "never touches those. Nothing was changed. Unset DATABASE_URL to run the "
+            "demo in the embedded database."
         )
 
 
@@ -92,7 +84,7 @@ def load(session: Session, inputs: Inputs) -> LoadResult:
     connection = session.connection
     name = Path(inputs.dump).name if inputs.dump != "-" else "standard input"
     with session.console.step(f"loading {name}") as step:
-        try:
+        with database.committed(connection):
             result = landing.load(
                 connection,
                 run_id=run_id,
@@ -104,10 +96,6 @@ def load(session: Session, inputs: Inputs) -> LoadResult:
             )
             _enter_load(session, run_id, result, started)
             filled = target.fill(connection)
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
         rows = ", ".join(f"{t.rows_loaded:,} {t.name}" for t in result.tables)
         step.detail = f"{rows} rows{_filled(filled)}"
     for warning in result.warnings:
@@ -115,7 +103,8 @@ def load(session: Session, inputs: Inputs) -> LoadResult:
     rejected = sum(table.rows_rejected for table in result.tables)
     if rejected:
         session.console.warn(
-            f"{rejected:,} rows were rejected; see {settings.staging_schema()}.rejected_rows"
+            f"{rejected:,} rows were rejected;"
+            f" see {settings.staging_schema()}.rejected_rows"
         )
     return result
 
@@ -199,7 +188,8 @@ def run_publish(session: Session) -> publish.Plan:
         step.detail = _planned(plan)
     if plan.failed:
         session.console.warn(
-            f"{plan.failed:,} rows could not be published; see failed-chats-creation.json"
+            f"{plan.failed:,} rows could not be published;"
+            " see failed-chats-creation.json"
         )
     return plan
 

@@ -1,9 +1,9 @@
-"""The application's tables: made for a rehearsal, and read before anything is published.
+"""The application's tables: made for a rehearsal, read before anything is published.
 
 ``create`` makes the tables that the specification describes in a database that has none
 of them, and marks each with a comment; ``fill`` gives such a rehearsal the people and
-bookings of the landed dump. Neither ever touches a table without that mark. ``describe``
-reads what a live table is and writes nothing.
+bookings of the landed dump. Neither ever touches a table without that mark.
+``describe`` reads what a live table is and writes nothing.
 """
 
 from __future__ import annotations
@@ -105,9 +105,9 @@ def create(connection: Connection) -> list[str]:
     missing = [name for name in TABLES if name not in present]
     if foreign and missing:
         raise Refused(
-            f"the schema {settings.live_schema()} has {', '.join(foreign)} of its own but "
-            f"lacks {', '.join(missing)}. Nothing was changed. Let the application make "
-            "its tables, or name an empty database for a rehearsal."
+            f"the schema {settings.live_schema()} has {', '.join(foreign)} of its own "
+            f"but lacks {', '.join(missing)}. Nothing was changed. Let the application "
+            "make its tables, or name an empty database for a rehearsal."
         )
     schema = settings.live_schema()
     connection.execute(
@@ -116,7 +116,7 @@ def create(connection: Connection) -> list[str]:
     for name in missing:
         table = sql.Identifier(schema, name)
         connection.execute(
-            sql.SQL("create table {} ({})").format(table, sql.SQL(TABLES[name]))  # type: ignore[arg-type]
+            sql.SQL("create table {} ({})").format(table, sql.SQL(TABLES[name]))
         )
         connection.execute(
             sql.SQL("comment on table {} is {}").format(table, REHEARSAL_MARK)
@@ -150,7 +150,8 @@ def fill(connection: Connection) -> dict[str, int]:
 def existing_tables(connection: Connection) -> list[str]:
     """The application's tables that stand in the live schema."""
     rows = connection.execute(
-        "select relname from pg_class where relnamespace = to_regnamespace(quote_ident(%s))"
+        "select relname from pg_class"
+        " where relnamespace = to_regnamespace(quote_ident(%s))"
         " and relkind in ('r', 'p', 'v', 'm', 'f') and relname = any(%s)",
         [settings.live_schema(), list(TABLES)],
     ).fetchall()
@@ -161,7 +162,8 @@ def existing_tables(connection: Connection) -> list[str]:
 def rehearsal_tables(connection: Connection) -> list[str]:
     """The application's tables that ``create`` made."""
     rows = connection.execute(
-        "select relname from pg_class where relnamespace = to_regnamespace(quote_ident(%s))"
+        "select relname from pg_class"
+        " where relnamespace = to_regnamespace(quote_ident(%s))"
         " and relkind = 'r' and relname = any(%s)"
         " and obj_description(oid, 'pg_class') = %s",
         [settings.live_schema(), list(TABLES), REHEARSAL_MARK],
@@ -203,13 +205,15 @@ def check_columns(
     missing = [c for c in published if c not in optional and c not in writable]
     if missing:
         raise TargetDoesNotFit(
-            f"the live table {name} has no column {', '.join(missing)} to publish into. "
-            "Nothing was changed. Add it, or name the right database, and run again."
+            f"the live table {name} has no column {', '.join(missing)} to publish "
+            "into. Nothing was changed. Add it, or name the right database, and run "
+            "again."
         )
     unsourced = [c.name for c in live if c.is_required and c.name not in published]
     if unsourced:
         raise TargetDoesNotFit(
-            f"the live table {name} requires {', '.join(unsourced)}, which the dump does "
-            "not have. Nothing was changed. Give the column a default and run again."
+            f"the live table {name} requires {', '.join(unsourced)}, which the dump "
+            "does not have. Nothing was changed. Give the column a default and run "
+            "again."
         )
     return [c.name for c in live if c.name in published and not c.is_generated]

@@ -1,4 +1,4 @@
-"""The migration's thresholds, as ``dbt_project.yml`` states them for dbt and the harness.
+"""The thresholds, as ``dbt_project.yml`` states them for dbt and the harness.
 
 Reads the project's variables; an override in the environment is not offered, so that
 both halves always judge by the same figures.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # it publishes no types
 
 from harness import settings
 from harness.errors import UsageError
@@ -34,8 +34,8 @@ def thresholds() -> Thresholds:
         value = variables.get(name)
         if not isinstance(value, (int, float)) or not 0 <= value <= 1:
             raise UsageError(
-                f"the variable {name} in dbt_project.yml is {value!r}; it must be a rate "
-                "from 0 to 1. Nothing was changed."
+                f"the variable {name} in dbt_project.yml is {value!r}; it must be a "
+                "rate from 0 to 1. Nothing was changed."
             )
         rates[name] = float(value)
     return Thresholds(**rates)

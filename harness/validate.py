@@ -7,6 +7,7 @@ temporary tables and the ledger.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -15,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from harness import ledger, settings, target
+from harness.database import committed
 from harness.errors import CheckFailed
 from harness.live_values import as_live
 from harness.published import TABLES, PublishedTable
@@ -35,7 +37,7 @@ FINDINGS = ("missing", "different", "extra", "orphaned", "newer")
 
 @dataclass(frozen=True)
 class Validation:
-    """The outcome: ``findings`` counts by table and kind, ``result`` is the artifact."""
+    """The outcome: ``findings`` by table and kind; ``result`` is the artifact."""
 
     run_id: str
     is_valid: bool
@@ -53,13 +55,8 @@ def validate(connection: Connection, *, in_use: bool = False) -> Validation:
     to look at.
     """
     started = datetime.now(timezone.utc)
-    try:
-        validation = _validate(connection, in_use=in_use, started=started)
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    return validation
+    with committed(connection):
+        return _validate(connection, in_use=in_use, started=started)
 
 
 def require_valid(validation: Validation) -> None:
@@ -71,8 +68,8 @@ def require_valid(validation: Validation) -> None:
     raise CheckFailed(
         f"the live tables are not as the source has it: {shown}"
         + (f"; and {more} more" if more > 0 else "")
-        + ". Nothing was changed. See chat-validation-results.json, and take the publish "
-        "back with: ./inv rollback --execute"
+        + ". Nothing was changed. See chat-validation-results.json, and take the "
+        "publish back with: ./inv rollback --execute"
     )
 
 
@@ -90,12 +87,12 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
     )
     published_at = _published_at(connection)
     for table in TABLES:
-        _compare(connection, run.run_id, table, published_at if in_use else None)
+        _compare(connection, run.run_id, table, published_at, in_use=in_use)
     findings = {table.name: _counts(connection, table) for table in TABLES}
     errors = tuple(_errors(connection, run.run_id, findings))
     result = _result(connection, run.run_id, findings, errors, started)
     record = ledger.StepRecord(
-        rows=sum(row for row in _live_counts(connection).values()),
+        rows=sum(_live_counts(connection).values()),
         detail={"findings": findings, "in_use": in_use},
         status="failed" if errors else "done",
     )
@@ -111,6 +108,8 @@ def _compare(
     run_id: str,
     table: PublishedTable,
     published_at: datetime | None,
+    *,
+    in_use: bool,
 ) -> None:
     live = {c.name: c for c in target.describe(connection, table.name)}
     compared = [c for c in table.columns if c in live and c != "id"]
@@ -129,8 +128,8 @@ def _compare(
             table_name=sql.Literal(table.name),
             run_id=sql.Literal(run_id),
             differing_columns=sql.SQL(", ").join(differing),
-            was_published=sql.Literal(_published_at(connection) is not None),
-            is_newer=_is_newer(live, published_at),
+            was_published=sql.Literal(published_at is not None),
+            is_newer=_is_newer(live, published_at if in_use else None),
             is_within=_is_within(table),
             is_landed=_is_landed(table),
             orphans=_orphans(table),
@@ -161,7 +160,7 @@ def _is_within(table: PublishedTable) -> sql.Composable:
 
 
 def _is_landed(table: PublishedTable) -> sql.Composable:
-    """Compose whether a live row is one that the source has and that must not be live."""
+    """Compose whether a live row is one of the source that must not be live."""
     landed = {"chats": "chat", "chat_messages": "message"}.get(table.name)
     if landed is None:
         return sql.SQL("false")
@@ -174,8 +173,9 @@ def _orphans(table: PublishedTable) -> sql.Composed:
     """Compose the references of a live row whose parent is missing."""
     return sql.SQL(" union all ").join(
         sql.SQL(
-            "select {reference}::text as reference where live.{column} is not null and"
-            " not exists (select 1 from {parent} as parent where parent.id = live.{column})"
+            "select {reference}::text as reference where live.{column} is not null"
+            " and not exists"
+            " (select 1 from {parent} as parent where parent.id = live.{column})"
         ).format(
             reference=sql.Literal(column),
             column=sql.Identifier(column),
@@ -250,7 +250,6 @@ def _result(
     source = connection.execute(query("source_counts")).fetchone()
     active_chats, messages = source if source else (0, 0)
     live = _live_counts(connection)
-    mismatches = _column_mismatches(connection, "chats", "booking_id")
     return {
         "validated_at": validated_at.isoformat(),
         "is_valid": not errors,
@@ -258,11 +257,9 @@ def _result(
         "total_mysql_messages": messages,
         "total_pg_chats": live["chats"],
         "total_pg_messages": live["chat_messages"],
-        "missing_chats": _ids(connection, "chats", "missing"),
-        "missing_messages": _ids(connection, "chat_messages", "missing"),
-        "orphaned_chats": _ids(connection, "chats", "orphaned"),
-        "orphaned_messages": _ids(connection, "chat_messages", "orphaned"),
-        "chat_booking_mismatches": mismatches,
+        **_listed(connection, "missing", ("chats", "chat_messages")),
+        **_listed(connection, "orphaned", ("chats", "chat_messages")),
+        "chat_booking_mismatches": _booking_mismatches(connection),
         "message_sender_mismatches": _senders(connection),
         "validation_errors": list(errors),
         "run_id": run_id,
@@ -270,12 +267,20 @@ def _result(
             table.name: _count(connection, _expected(table.name)) for table in TABLES
         },
         "findings": findings,
-        "missing_media": _ids(connection, "media", "missing"),
-        "orphaned_media": _ids(connection, "media", "orphaned"),
-        "extra_chats": _ids(connection, "chats", "extra"),
-        "extra_messages": _ids(connection, "chat_messages", "extra"),
-        "extra_media": _ids(connection, "media", "extra"),
+        **_listed(connection, "missing", ("media",)),
+        **_listed(connection, "orphaned", ("media",)),
+        **_listed(connection, "extra", ("chats", "chat_messages", "media")),
         "different_rows": _differences(connection),
+    }
+
+
+def _listed(
+    connection: Connection, finding: str, tables: Sequence[str]
+) -> dict[str, list[str]]:
+    """List the ids of a kind of fault under the names of the specification."""
+    return {
+        f"{finding}_{table.removeprefix('chat_')}": _ids(connection, table, finding)
+        for table in tables
     }
 
 
@@ -320,12 +325,12 @@ def _senders(connection: Connection) -> list[dict[str, str]]:
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
-def _column_mismatches(connection: Connection, table: str, column: str) -> int:
+def _booking_mismatches(connection: Connection) -> int:
     row = connection.execute(
         sql.SQL(
-            "select count(*) from {} where finding = 'different' and %s = any(columns)"
-        ).format(_findings(table)),
-        [column],
+            "select count(*) from {} where finding = 'different'"
+            " and 'booking_id' = any(columns)"
+        ).format(_findings("chats"))
     ).fetchone()
     return int(row[0]) if row else 0
 

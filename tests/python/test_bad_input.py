@@ -141,7 +141,7 @@ def test_bad_input_is_named_and_nothing_is_written(
     assert not (tmp_path / "artifacts").exists()
 
 
-def test_a_database_that_refuses_is_named(tmp_path: Path) -> None:
+def test_a_database_that_refuses_is_named() -> None:
     ended = inv(
         "migrate",
         "--dump",

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import invoke
 import pytest
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.tasks import Task
 
 import tasks
 from harness import settings
 from harness.cli import Program, file_argument
-from harness.errors import HarnessError, Refused
 from harness.cli import task as harness_task
+from harness.errors import HarnessError, Refused
 
 
-def every_task() -> Iterator[tuple[str, invoke.Task]]:
+def every_task() -> Iterator[tuple[str, Task[Any]]]:
     for name in tasks.namespace.task_names:
         yield name, tasks.namespace[name]
 
@@ -58,10 +61,10 @@ def test_a_harness_error_is_one_sentence_and_its_code(
     error: type[HarnessError], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     @harness_task()
-    def failing(_: invoke.Context) -> None:
+    def failing(_: Context) -> None:
         raise error("the thing is missing.")
 
-    program = Program(namespace=invoke.Collection(failing), binary_names=["inv"])
+    program = Program(namespace=Collection(failing), binary_names=["inv"])
     with pytest.raises(SystemExit) as ended:
         program.run(["inv", "failing"])
     assert ended.value.code == code
@@ -70,10 +73,10 @@ def test_a_harness_error_is_one_sentence_and_its_code(
 
 def test_an_interruption_ends_with_130() -> None:
     @harness_task()
-    def slow(_: invoke.Context) -> None:
+    def slow(_: Context) -> None:
         raise KeyboardInterrupt
 
-    program = Program(namespace=invoke.Collection(slow), binary_names=["inv"])
+    program = Program(namespace=Collection(slow), binary_names=["inv"])
     with pytest.raises(SystemExit) as ended:
         program.run(["inv", "slow"])
     assert ended.value.code == 130

@@ -49,7 +49,7 @@ def test_an_unreadable_url_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> 
         database.target()
 
 
-def test_a_password_never_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_never_prints() -> None:
     to = Target(
         {"host": "127.0.0.1", "port": "1", "user": "me", "password": SECRET}, False
     )

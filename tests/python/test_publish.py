@@ -1,4 +1,4 @@
-"""Publishing: one transaction, nothing twice, and a reason for each row that cannot go."""
+"""Publishing: one transaction, nothing twice, a reason for each row that cannot go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness import publish, target
+from harness import ledger, publish, target
 from harness.errors import CheckFailed, Refused
 from harness.thresholds import Thresholds
 from tests.python import world
@@ -160,7 +160,8 @@ def test_a_row_that_cannot_go_has_its_reason(
     found = {t.name: t.reasons for t in plan.tables}
     assert reason in found[table]
     listed = connection.execute(
-        "select count(*) from carryover.failed_rows where table_name = %s and reason = %s",
+        "select count(*) from carryover.failed_rows"
+        " where table_name = %s and reason = %s",
         [table, reason],
     ).fetchone()
     assert listed == (found[table][reason],)
@@ -243,7 +244,7 @@ def test_refuses_while_another_holds_the_lock(
 ) -> None:
     world.rehearse(connection)
     with psycopg.connect(make_conninfo(**database)) as other:
-        publish.ledger.take_lock(other)
+        ledger.take_lock(other)
         with pytest.raises(Refused, match="another run is changing the live schema"):
             publish.publish(connection)
     assert publish.publish(connection).inserted == 18
@@ -283,7 +284,7 @@ def test_keys_that_stand_under_other_names_are_not_added_again(
 
 
 def test_columns_are_matched_by_name(connection: world.Connection) -> None:
-    """A target that knows the participants gets them; one without has_image goes too."""
+    """A target with participants gets them; one without has_image goes too."""
     world.rehearse(connection)
     connection.execute(
         "alter table chats add customer_id uuid, add stylist_id uuid;"

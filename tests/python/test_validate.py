@@ -63,8 +63,8 @@ FREE_MEDIA = "alter table media drop constraint media_chat_message_id_fkey;"
             f"{E101} in is_read",
         ),
         (
-            f"update chat_messages set created_at = created_at + interval '1 microsecond'"
-            f" where id = '{E101}'",
+            "update chat_messages set created_at = created_at"
+            f" + interval '1 microsecond' where id = '{E101}'",
             "chat_messages",
             "different",
             f"{E101} in created_at",
@@ -93,7 +93,7 @@ FREE_MEDIA = "alter table media drop constraint media_chat_message_id_fkey;"
         (
             "insert into bookings (id, status) values"
             f" ('{world.identifier('d', 9)}', 'pending');"
-            f"insert into chats (id, booking_id) values (gen_random_uuid(),"
+            "insert into chats (id, booking_id) values (gen_random_uuid(),"
             f" '{world.identifier('d', 9)}')",
             "chats",
             "extra",
@@ -168,7 +168,8 @@ def test_rows_of_the_application_from_before_are_no_fault(
     )
     connection.execute("insert into chats (id, booking_id) values (%s, %s)", [own, own])
     connection.execute(
-        "insert into chat_messages (id, chat_id, sender_id, content) values (%s, %s, %s, '')",
+        "insert into chat_messages (id, chat_id, sender_id, content)"
+        " values (%s, %s, %s, '')",
         [own, own, world.BUYER],
     )
     connection.commit()

@@ -109,12 +109,13 @@ def land(
         " rows_read bigint, rows_loaded bigint, rows_rejected bigint);"
         "create table staging.loaded_columns (table_name text, column_name text,"
         " ordinal int, mysql_type text);"
-        "create table staging.bookings_created (_row bigint generated always as identity,"
-        " id text, success boolean, error text);"
-        "create table staging.user_id_mapping (_row bigint generated always as identity,"
-        " old_id text, new_id text);"
-        "create table staging.loads (run_id text, loaded_at timestamptz, dump_name text,"
-        " dump_bytes bigint, dump_sha256 text, dump_time_zone text,"
+        "create table staging.bookings_created ("
+        "_row bigint generated always as identity, id text, success boolean,"
+        " error text);"
+        "create table staging.user_id_mapping ("
+        "_row bigint generated always as identity, old_id text, new_id text);"
+        "create table staging.loads (run_id text, loaded_at timestamptz,"
+        " dump_name text, dump_bytes bigint, dump_sha256 text, dump_time_zone text,"
         " has_bookings_file boolean, has_users_file boolean)"
     )
     for name, rows in {"chat": chats, "message": messages, "booking": bookings}.items():
@@ -163,7 +164,10 @@ def build_marts(connection: Connection, run_id: str) -> None:
 
 
 def rehearse(connection: Connection, *, chats: int = 3, messages_each: int = 4) -> str:
-    """Land, fill a rehearsal target and build: ready to publish. The last is an image."""
+    """Land, fill a rehearsal target and build, so that a publish can follow.
+
+    The last message of each chat is an image.
+    """
     bookings = [booking(n) for n in range(1, chats + 1)]
     of_chats = [chat(n) for n in range(1, chats + 1)]
     messages = [
