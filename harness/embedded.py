@@ -50,23 +50,23 @@ def start() -> dict[str, str]:
     ``dbname``. The server keeps running when this process ends. Raises
     ``EmbeddedUnavailable``, ``ServerFailed`` and ``NotOurs``.
     """
-    return _server().start()
+    return server().start()
 
 
 def stop() -> bool:
     """Stop the embedded server; ``False`` when it did not run."""
-    return _server().stop()
+    return server().stop()
 
 
 def status() -> Status:
     """Say whether the embedded server runs; starts and writes nothing."""
-    server = _server()
-    return Status(server.is_running(), server.data, server.socket, server.log)
+    found = server()
+    return Status(found.is_running(), found.data, found.socket, found.log)
 
 
 def reset() -> bool:
     """Stop the embedded server and remove its data; ``False`` when there was none."""
-    return _server().reset()
+    return server().reset()
 
 
 def owns(parameters: Mapping[str, str]) -> bool:
@@ -88,7 +88,8 @@ def binary(name: str) -> Path:
     return path
 
 
-def _server() -> Server:
+def server() -> Server:
+    """Describe the embedded server of this ``CARRYOVER_HOME``; starts nothing."""
     version = importlib.metadata.version(_DISTRIBUTION)
     return Server(
         home=_home(),

@@ -199,7 +199,11 @@ class Server:
             time.sleep(_POLL_SECONDS)
 
     def _spawn(self, claim: IO[bytes]) -> None:
-        """Run the server in the background, holding the claim on its data directory."""
+        """Run the server in the background, holding the claim on its data directory.
+
+        Whoever has the claim knows that pid and lock files are a dead server's; a
+        server that found another process with that number would refuse to start.
+        """
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         account = server_account.of_data(self.data)
         server_socket.make(self.socket, account)
@@ -288,7 +292,9 @@ class Server:
     def _maintenance(self) -> Iterator[psycopg.Connection]:
         where = {**self.parameters, "dbname": "postgres"}
         try:
-            connection = psycopg.connect(**where, autocommit=True)  # type: ignore[arg-type]
+            connection = psycopg.connect(
+                conninfo.make_conninfo(**where), autocommit=True
+            )
         except psycopg.OperationalError as error:
             raise self._failure(" ".join(str(error).split()), 0) from None
         with connection:

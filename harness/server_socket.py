@@ -30,13 +30,16 @@ def directory(data: Path) -> Path:
 def make(path: Path, account: Account | None) -> None:
     """Make the directory for the account, again after a reboot has emptied ``/tmp``.
 
-    Raises ``NotOurs`` when somebody else made it first.
+    Takes away what a killed server left there, so nothing may be running. Raises
+    ``NotOurs`` when somebody else made the directory first.
     """
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
         if account:
             os.chown(path, account.uid, account.gid, follow_symlinks=False)
     stands(path, owner=account.uid if account else os.geteuid())
+    for left in path.glob(".s.PGSQL.*"):
+        left.unlink()
 
 
 def stands(path: Path, *, owner: int) -> bool:

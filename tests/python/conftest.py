@@ -1,0 +1,105 @@
+"""The databases that tests run on: a server for the session, a database for each test.
+
+The server is the embedded one, or the PostgreSQL whose programs are in the folder that
+``CARRYOVER_TEST_PG_BIN`` names. It lives in a temporary folder and is removed with it;
+the project's own embedded database is never touched.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from harness import embedded
+from harness.database import Target
+from harness.server import Server
+
+#: Tests lose nothing in a crash, so nothing waits for the disk.
+UNSAFE_AND_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that the server's user can reach when root runs the tests.
+
+    Pytest's own ``tmp_path`` is closed to everybody but the user who runs it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="carryover-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[dict[str, str]]:
+    """A running server; libpq's keywords for its database ``carryover``."""
+    home = Path(tempfile.mkdtemp(prefix="carryover-tests-"))
+    home.chmod(0o755)
+    server = _server(home / "postgres")
+    try:
+        yield server.start()
+    finally:
+        server.reset()
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+def database(postgres_server: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A fresh, empty database; libpq's keywords for it."""
+    name = sql.Identifier(f"test_{next(_numbers)}")
+    with psycopg.connect(
+        make_conninfo(**postgres_server), autocommit=True
+    ) as connection:
+        connection.execute(sql.SQL("create database {}").format(name))
+        yield {**postgres_server, "dbname": name.as_string().strip('"')}
+        connection.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+@pytest.fixture
+def environment(
+    database: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """The environment of a task that works on ``database``, set for the test.
+
+    Carryover's folders are in ``tmp_path`` and every other setting is at its default.
+    Returns the variables that were set.
+    """
+    for variable in os.environ:
+        if variable.startswith(("CARRYOVER_", "PG", "DBT_")):
+            monkeypatch.delenv(variable)
+    variables = {
+        **Target(database, is_embedded=False).environment,
+        "CARRYOVER_HOME": str(tmp_path / "home"),
+        "CARRYOVER_ARTIFACTS": str(tmp_path / "artifacts"),
+    }
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    return variables
+
+
+def _server(home: Path) -> Server:
+    server = replace(embedded.server(), home=home, settings=UNSAFE_AND_FAST)
+    programs = os.environ.get("CARRYOVER_TEST_PG_BIN")
+    if not programs:
+        return server
+    install = Path(programs).resolve().parent
+    # The builtin locales came with PostgreSQL 17.
+    return replace(
+        server, install=install, version="tested", locale=("--locale=C.UTF-8",)
+    )
