@@ -1,0 +1,52 @@
+"""What a load did, as the tasks and the ledger tell it.
+
+Owns these types and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TableLoad:
+    """One landed table; ``rows_read`` is ``rows_loaded`` + ``rows_rejected``."""
+
+    name: str
+    statements: int
+    rows_read: int
+    rows_loaded: int
+    rows_rejected: int
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file that was read: ``kind`` is ``dump``, ``bookings`` or ``users``.
+
+    ``bytes`` and ``sha256`` are the file's own, compressed if it is.
+    """
+
+    kind: str
+    name: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """A whole load.
+
+    ``rejected_reasons`` counts the rejected rows by reason; ``time_zone`` is that of
+    the dump's TIMESTAMP values, ``None`` when the dump does not say.
+    """
+
+    run_id: str
+    tables: tuple[TableLoad, ...]
+    inputs: tuple[InputFile, ...]
+    rejected_reasons: Mapping[str, int]
+    producer: str | None
+    time_zone: str | None
+    warnings: tuple[str, ...]
+    seconds: float
