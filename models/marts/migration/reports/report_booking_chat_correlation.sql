@@ -1,13 +1,8 @@
-with
-
-booking_activity as (
-
+with booking_activity as (
     select * from {{ ref('report_booking_activity') }}
-
 ),
 
 final as (
-
     select
         booking_status,
         count(*) as booking_count,
@@ -18,7 +13,6 @@ final as (
         round(avg(message_count), 2) as avg_messages_per_booking
     from booking_activity
     group by booking_status
-
 )
 
 select * from final

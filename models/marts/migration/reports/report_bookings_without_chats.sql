@@ -1,13 +1,8 @@
-with
-
-booking_activity as (
-
+with booking_activity as (
     select * from {{ ref('report_booking_activity') }}
-
 ),
 
 final as (
-
     select
         booking_id,
         booking_status
@@ -16,7 +11,6 @@ final as (
     where
         booking_status in ('completed', 'confirmed')
         and chat_count = 0
-
 )
 
 select * from final

@@ -1,19 +1,12 @@
-with
-
-chats as (
-
+with chats as (
     select * from {{ ref('chats') }}
-
 ),
 
 chat_messages as (
-
     select * from {{ ref('chat_messages') }}
-
 ),
 
 count_messages as (
-
     select
         chat_id,
         count(*) as message_count,
@@ -21,22 +14,19 @@ count_messages as (
         max(created_at) as last_message_at
     from chat_messages
     group by chat_id
-
 ),
 
 final as (
-
     select
         chats.id as chat_id,
         chats.booking_id,
         chats.created_at,
-        coalesce(count_messages.message_count, 0) as message_count,
         count_messages.first_message_at,
-        count_messages.last_message_at
+        count_messages.last_message_at,
+        coalesce(count_messages.message_count, 0) as message_count
     from chats
     left join count_messages
         on chats.id = count_messages.chat_id
-
 )
 
 select * from final

@@ -1,19 +1,12 @@
-with
-
-chat_activity as (
-
+with chat_activity as (
     select * from {{ ref('report_chat_activity') }}
-
 ),
 
 booking_activity as (
-
     select * from {{ ref('report_booking_activity') }}
-
 ),
 
 label_chats as (
-
     select
         chat_activity.message_count,
         case
@@ -23,11 +16,9 @@ label_chats as (
     from chat_activity
     left join booking_activity
         on chat_activity.booking_id = booking_activity.booking_id
-
 ),
 
 final as (
-
     select
         booking_status,
         count(*) as chat_count,
@@ -35,7 +26,6 @@ final as (
         round(avg(message_count), 2) as avg_messages_per_chat
     from label_chats
     group by booking_status
-
 )
 
 select * from final

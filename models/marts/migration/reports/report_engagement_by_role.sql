@@ -1,13 +1,8 @@
-with
-
-chat_messages as (
-
+with chat_messages as (
     select * from {{ ref('chat_messages') }}
-
 ),
 
 final as (
-
     select
         sender_role,
         count(distinct chat_id) as chats_participated,
@@ -16,7 +11,6 @@ final as (
         round(avg(length(content)), 2) as avg_message_characters
     from chat_messages
     group by sender_role
-
 )
 
 select * from final

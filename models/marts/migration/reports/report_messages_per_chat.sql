@@ -1,13 +1,8 @@
-with
-
-chat_activity as (
-
+with chat_activity as (
     select * from {{ ref('report_chat_activity') }}
-
 ),
 
 final as (
-
     select
         count(*) as chat_count,
         coalesce(sum(message_count), 0)::bigint as message_count,
@@ -17,7 +12,6 @@ final as (
         percentile_disc(0.5) within group (order by message_count) as median_messages,
         max(message_count) as max_messages
     from chat_activity
-
 )
 
 select * from final

@@ -1,22 +1,15 @@
-with
-
-chat_messages as (
-
+with chat_messages as (
     select * from {{ ref('chat_messages') }}
-
 ),
 
 count_by_role as (
-
     select
         count(*) filter (where sender_role = 'customer') as customer_messages,
         count(*) filter (where sender_role = 'stylist') as stylist_messages
     from chat_messages
-
 ),
 
 final as (
-
     select
         customer_messages,
         stylist_messages,
@@ -26,7 +19,6 @@ final as (
             else 'warning'
         end as status
     from count_by_role
-
 )
 
 select * from final

@@ -1,28 +1,19 @@
-with
-
-chats as (
-
+with chats as (
     select * from {{ ref('chats') }}
-
 ),
 
 chat_messages as (
-
     select * from {{ ref('chat_messages') }}
-
 ),
 
 count_chats as (
-
     select
         count(*) as chat_count,
         count(*) filter (where updated_at < created_at) as chats_updated_before_created
     from chats
-
 ),
 
 count_messages as (
-
     select
         count(*) as message_count,
         count(*) filter (
@@ -31,11 +22,9 @@ count_messages as (
     from chat_messages
     inner join chats
         on chat_messages.chat_id = chats.id
-
 ),
 
 final as (
-
     select
         count_chats.chat_count,
         count_chats.chats_updated_before_created,
@@ -43,7 +32,6 @@ final as (
         count_messages.messages_before_chat
     from count_chats
     cross join count_messages
-
 )
 
 select * from final
