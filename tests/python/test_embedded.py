@@ -25,7 +25,7 @@ START = "from harness import embedded; embedded.start()"
 
 @pytest.fixture(autouse=True)
 def home(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A ``CARRYOVER_HOME`` with a space in its path; its server is removed at the end."""
+    """A ``CARRYOVER_HOME`` with a space in it; its server is removed at the end."""
     place = open_folder / "a home"
     monkeypatch.setenv("CARRYOVER_HOME", str(place))
     yield place
