@@ -80,7 +80,8 @@ class Finding:
     def __str__(self) -> str:
         """The finding as one clause: where, what was expected, what was found."""
         place = f"{self.table}.{self.column}" if self.column else self.table
-        return f"{place}: {self.description.rstrip('.')} ({self.observed})"
+        expected = self.description.rstrip(".")
+        return f"{place}: expected: {expected}; found: {self.observed}"
 
 
 @dataclass(frozen=True)
@@ -325,14 +326,14 @@ def _observed(details: Mapping[str, Any]) -> tuple[str, int | None]:
     """Say what was found, and count the unexpected rows where that can be done."""
     count = details.get("unexpected_count")
     if count is not None:
-        return f"{count:,} of {details['element_count']:,} rows", count
+        return f"{count:,} unexpected of {details['element_count']:,} rows", count
     if "unexpected_rows" in (details.get("details") or {}):
         count = int(details["observed_value"])
-        return _counted(count, "row"), count
+        return _counted(count, "unexpected row"), count
     missing = ((details.get("details") or {}).get("mismatched") or {}).get("missing")
     if missing:
-        return f"missing: {', '.join(missing)}", None
-    return f"observed {details.get('observed_value')}", None
+        return f"no column {', '.join(missing)}", None
+    return str(details.get("observed_value")), None
 
 
 def _sample(details: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,17 +7,14 @@ for a stated reason. Writes only temporary tables, one for each mart.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from harness import settings, target
+from harness.database import Connection
 from harness.live_values import as_live
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
-
-Connection = psycopg.Connection[Any]
 
 ACTIONS = ("insert", "published", "present", "removed", "failed")
 

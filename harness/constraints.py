@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from harness import settings
+from harness.database import Connection
 from harness.published import INDEXES, TABLES, Index
 from harness.queries import query
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)

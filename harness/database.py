@@ -20,6 +20,8 @@ from psycopg import conninfo
 from harness import embedded
 from harness.errors import ConnectionFailed, Refused, UsageError, one_line
 
+Connection = psycopg.Connection[Any]
+
 #: PostgreSQL's own variables, as libpq reads them, by the keyword that each stands for.
 PG_VARIABLES = {
     "host": "PGHOST",
@@ -98,9 +100,7 @@ def target() -> Target:
     return Target(embedded.start(), is_embedded=True)
 
 
-def connect(
-    to: Target | None = None, *, autocommit: bool = False
-) -> psycopg.Connection:
+def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection:
     """Open a connection to the target.
 
     Times are exchanged in UTC whatever the server's setting. Raises
@@ -131,7 +131,7 @@ def connect(
 
 
 @contextmanager
-def committed(connection: psycopg.Connection[Any]) -> Iterator[None]:
+def committed(connection: Connection) -> Iterator[None]:
     """Commit the work inside; when it raises, roll all of it back."""
     try:
         yield

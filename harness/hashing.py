@@ -8,12 +8,10 @@ protection against somebody who forges one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
-Connection = psycopg.Connection[Any]
+from harness.database import Connection
 
 
 def fix_session(connection: Connection) -> None:

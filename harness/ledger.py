@@ -17,15 +17,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from harness import __version__, settings
+from harness.database import Connection
 from harness.errors import Refused
 from harness.queries import query
-
-Connection = psycopg.Connection[Any]
 
 #: Two keys make one advisory lock; the first spells "carr", the second names its use.
 LOCK_NAMESPACE = 0x63617272

@@ -17,14 +17,12 @@ from psycopg import sql
 
 from harness import candidates, constraints, hashing, ledger, settings, target
 from harness.candidates import TablePlan
-from harness.database import committed
+from harness.database import Connection, committed
 from harness.errors import CheckFailed, HarnessError, Refused, one_line
 from harness.live_values import as_live
 from harness.published import FITTING_TYPES, TABLES, PublishedTable
 from harness.queries import query
 from harness.thresholds import thresholds
-
-Connection = psycopg.Connection[Any]
 
 _LOCK_TIMEOUT = "10s"
 

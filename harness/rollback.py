@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from harness import constraints, hashing, ledger, settings, target
-from harness.database import committed
+from harness.database import Connection, committed
 from harness.errors import HarnessError, Refused, UsageError, one_line
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
-
-Connection = psycopg.Connection[Any]
 
 _LOCK_TIMEOUT = "10s"
 _ACTIONS = ("delete", "gone", "changed", "referenced")

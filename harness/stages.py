@@ -10,18 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
-
-import psycopg
 
 from harness import build as dbt
 from harness import database, ledger, publish, rollback, settings, target, validate
 from harness.audit import AuditResult, run_checkpoint
 from harness.console import Console
+from harness.database import Connection
 from harness.errors import CheckFailed, Refused
 from harness.load import LoadResult, landing
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-
 from harness import ledger
 from harness.console import format_table
+from harness.database import Connection
 from harness.ledger import Run
 from harness.load import LoadResult
 from harness.queries import query
-
-Connection = psycopg.Connection[Any]
 
 _NEXT = {
     "loaded": "./inv build",

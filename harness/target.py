@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from harness import settings
+from harness.database import Connection
 from harness.errors import Refused
 from harness.queries import query
-
-Connection = psycopg.Connection[Any]
 
 #: A UUID in lower case, as PostgreSQL writes it (RFC 9562, section 4).
 UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"

@@ -12,18 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from harness import ledger, settings, target
-from harness.database import committed
+from harness.database import Connection, committed
 from harness.errors import CheckFailed
 from harness.live_values import as_live
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
 from harness.thresholds import thresholds
-
-Connection = psycopg.Connection[Any]
 
 #: How many ids a list of the results names at most; the counts are always whole.
 LISTED = 10_000

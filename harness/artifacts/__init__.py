@@ -19,7 +19,7 @@ from harness.artifacts import specification
 from harness.artifacts.execution_log import execution_log
 from harness.artifacts.folder import point_latest, write_text
 from harness.artifacts.reading import PUBLISHED_AS, read_summary
-from harness.artifacts.relations import Connection, stands
+from harness.artifacts.relations import stands
 from harness.artifacts.report import read_reports, report_page
 from harness.artifacts.summary import (
     SUMMARY_FILE,
@@ -31,6 +31,7 @@ from harness.artifacts.summary import (
     reasons_sentence,
 )
 from harness.console import Console
+from harness.database import Connection
 from harness.errors import HarnessError
 
 __all__ = [

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness import settings
-from harness.artifacts.relations import Connection, fetch, stands
+from harness.artifacts.relations import fetch, stands
 from harness.artifacts.summary import (
     BOOKING_NOT_MIGRATED,
     SUMMARY_FILE,
@@ -31,6 +31,7 @@ from harness.artifacts.summary import (
     Validation,
     plural,
 )
+from harness.database import Connection
 from harness.errors import UsageError
 
 #: The tables of the dump that are accounted for, and the live table each goes to.

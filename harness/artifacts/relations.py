@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from harness import settings
-
-Connection = psycopg.Connection[Any]
+from harness.database import Connection
 
 
 def compose(text: str, **parts: sql.Composable) -> sql.Composed:

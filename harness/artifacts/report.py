@@ -19,8 +19,8 @@ from psycopg import sql
 from harness import settings
 from harness.artifacts.execution_log import decision, is_rollback_required, issues
 from harness.artifacts.reading import FINDINGS
-from harness.artifacts.relations import Connection
 from harness.artifacts.summary import Summary, headline, plural, reasons_sentence
+from harness.database import Connection
 
 #: A ``report_*`` table of more rows than the first is shown by so many as the second.
 MAX_REPORT_ROWS = 60

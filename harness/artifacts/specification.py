@@ -21,8 +21,9 @@ from harness import settings
 from harness.artifacts.folder import whole_file
 from harness.artifacts.json_stream import JsonObject, json_rows
 from harness.artifacts.reading import PUBLISHED_AS
-from harness.artifacts.relations import Connection, compose, fetch, has_column
+from harness.artifacts.relations import compose, fetch, has_column
 from harness.artifacts.summary import Step, Summary, plural
+from harness.database import Connection
 from harness.errors import CheckFailed
 
 EXTRACTED = "chats-extracted.json"

@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from harness import embedded
-from harness.database import Target
+from harness.database import Connection, Target, connect
 from harness.server import Server
 
 #: Tests lose nothing in a crash, so nothing waits for the disk.
@@ -32,6 +32,13 @@ UNSAFE_AND_FAST = {
 }
 
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run on the session's server, which CI runs on two versions."""
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
 
 
 @pytest.fixture
@@ -69,6 +76,13 @@ def database(postgres_server: dict[str, str]) -> Iterator[dict[str, str]]:
         connection.execute(sql.SQL("create database {}").format(name))
         yield {**postgres_server, "dbname": name.as_string().strip('"')}
         connection.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+@pytest.fixture
+def connection(database: dict[str, str]) -> Iterator[Connection]:
+    """A connection to ``database``, opened as the harness opens its own."""
+    with connect(Target(database, is_embedded=False)) as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -15,15 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml  # type: ignore[import-untyped]
 from psycopg import sql
 
 from harness import audit, database, ledger, settings, target
+from harness.database import Connection
 from harness.errors import UsageError
-
-Connection = psycopg.Connection[Any]
 
 BUYER, STYLIST = (str(uuid.UUID(int=n)) for n in (0xB0, 0x57))
 BOOKING, CHAT, MESSAGE, MEDIA = (str(uuid.UUID(int=n)) for n in (1, 2, 3, 4))
@@ -271,7 +269,7 @@ def test_landing_lets_pass_what_the_models_decide(
     }
     bad_id = next(each for each in result.warnings if each.column == "id")
     assert (bad_id.unexpected_count, bad_id.sample) == (1, ("no uuid",))
-    assert bad_id.observed == "1 of 2 rows"
+    assert bad_id.observed == "1 unexpected of 2 rows"
 
 
 def test_landing_names_each_fault(scratch: Connection, tmp_path: Path) -> None:
@@ -304,10 +302,13 @@ def test_landing_names_each_fault(scratch: Connection, tmp_path: Path) -> None:
         ("user_id_mapping", "new_id"),
     }
     observed = {each.observed for each in result.failed if each.column is None}
-    assert observed == {"missing: is_image", "observed 0"}
+    assert observed == {"no column is_image", "0"}
     absent = [each for each in result.failed if each.column == "is_image"]
     assert all("could not be checked" in each.observed for each in absent)
-    assert "failed" in result.summary()
+    assert "message: expected: " in " ".join(map(str, result.failed))
+    assert result.summary().startswith(
+        f"checkpoint landing failed {len(result.failed)} of {result.expectations} "
+    )
     assert json.loads(json.dumps(result.as_detail()))["passed"] is False
 
 

@@ -14,7 +14,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from harness import settings, target
-from tests.python import world
+from harness.database import Connection
 
 MARKETPLACE = settings.SAMPLES / "marketplace"
 DUMP = MARKETPLACE / "marketplace.sql"
@@ -31,7 +31,7 @@ def inv(*argv: str, environment: Mapping[str, str]) -> subprocess.CompletedProce
     )
 
 
-def relations(connection: world.Connection) -> list[tuple[str, ...]]:
+def relations(connection: Connection) -> list[tuple[str, ...]]:
     rows = connection.execute(
         "select nspname, relname, relkind, pg_relation_size(pg_class.oid) from pg_class"
         " inner join pg_namespace on relnamespace = pg_namespace.oid"
@@ -113,7 +113,7 @@ def users_of_another_shape(folder: Path) -> list[str]:
     ],
 )
 def test_bad_input_is_named_and_nothing_is_written(
-    connection: world.Connection,
+    connection: Connection,
     database: dict[str, str],
     tmp_path: Path,
     task: str,
@@ -154,7 +154,7 @@ def test_a_database_that_refuses_is_named() -> None:
 
 
 def test_a_live_table_without_a_column_stops_the_migration_first(
-    connection: world.Connection, database: dict[str, str]
+    connection: Connection, database: dict[str, str]
 ) -> None:
     target.create(connection)
     connection.execute("alter table chat_messages drop column is_read")

@@ -7,6 +7,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from harness import ledger, publish, target
+from harness.database import Connection
 from harness.errors import CheckFailed, Refused
 from harness.thresholds import Thresholds
 from tests.python import world
@@ -30,7 +31,7 @@ INDEXES = {
 }
 
 
-def counts(connection: world.Connection) -> dict[str, int]:
+def counts(connection: Connection) -> dict[str, int]:
     found = {}
     for name in ("chats", "chat_messages", "media"):
         row = connection.execute(f"select count(*) from public.{name}").fetchone()
@@ -40,7 +41,7 @@ def counts(connection: world.Connection) -> dict[str, int]:
     return found
 
 
-def test_publishes_rows_keys_and_indexes(connection: world.Connection) -> None:
+def test_publishes_rows_keys_and_indexes(connection: Connection) -> None:
     world.rehearse(connection)
     plan = publish.publish(connection)
     assert {t.name: t.insert for t in plan.tables} == counts(connection)
@@ -57,7 +58,7 @@ def test_publishes_rows_keys_and_indexes(connection: world.Connection) -> None:
     assert {row[0] for row in indexes} == INDEXES
 
 
-def test_preview_changes_nothing(connection: world.Connection) -> None:
+def test_preview_changes_nothing(connection: Connection) -> None:
     world.rehearse(connection)
     plan = publish.preview(connection)
     assert plan.inserted == 18
@@ -65,7 +66,7 @@ def test_preview_changes_nothing(connection: world.Connection) -> None:
     assert counts(connection) == {"chats": 0, "chat_messages": 0, "media": 0}
 
 
-def test_second_publish_writes_nothing(connection: world.Connection) -> None:
+def test_second_publish_writes_nothing(connection: Connection) -> None:
     world.rehearse(connection)
     publish.publish(connection)
     again = publish.publish(connection)
@@ -74,7 +75,7 @@ def test_second_publish_writes_nothing(connection: world.Connection) -> None:
     assert [t.published for t in again.tables] == [3, 12, 3]
 
 
-def test_what_a_user_changed_or_deleted_is_left(connection: world.Connection) -> None:
+def test_what_a_user_changed_or_deleted_is_left(connection: Connection) -> None:
     world.rehearse(connection)
     publish.publish(connection)
     changed = world.identifier("e", 101)
@@ -97,7 +98,7 @@ def test_what_a_user_changed_or_deleted_is_left(connection: world.Connection) ->
     assert row == ("mine",)
 
 
-def test_rows_that_stand_already_are_not_ours(connection: world.Connection) -> None:
+def test_rows_that_stand_already_are_not_ours(connection: Connection) -> None:
     world.rehearse(connection)
     connection.execute(
         "insert into chats select id, booking_id, created_at, updated_at"
@@ -144,7 +145,7 @@ def test_rows_that_stand_already_are_not_ours(connection: world.Connection) -> N
     ],
 )
 def test_a_row_that_cannot_go_has_its_reason(
-    connection: world.Connection,
+    connection: Connection,
     monkeypatch: pytest.MonkeyPatch,
     damage: str,
     table: str,
@@ -168,7 +169,7 @@ def test_a_row_that_cannot_go_has_its_reason(
 
 
 def test_children_of_a_row_that_cannot_go_stay_too(
-    connection: world.Connection, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "thresholds", lambda: Thresholds(1.0, 1.0, 1.0))
     world.rehearse(connection)
@@ -178,7 +179,7 @@ def test_children_of_a_row_that_cannot_go_stay_too(
     assert [(t.insert, t.failed) for t in plan.tables] == [(2, 1), (8, 4), (2, 1)]
 
 
-def test_too_many_failures_publish_nothing(connection: world.Connection) -> None:
+def test_too_many_failures_publish_nothing(connection: Connection) -> None:
     world.rehearse(connection)
     connection.execute("delete from bookings")
     connection.commit()
@@ -187,7 +188,7 @@ def test_too_many_failures_publish_nothing(connection: world.Connection) -> None
     assert counts(connection) == {"chats": 0, "chat_messages": 0, "media": 0}
 
 
-def test_refuses_marts_of_another_load(connection: world.Connection) -> None:
+def test_refuses_marts_of_another_load(connection: Connection) -> None:
     world.rehearse(connection)
     connection.execute("update marts.loaded_run set run_id = 'another'")
     connection.commit()
@@ -195,7 +196,7 @@ def test_refuses_marts_of_another_load(connection: world.Connection) -> None:
         publish.publish(connection)
 
 
-def test_refuses_without_marts(connection: world.Connection) -> None:
+def test_refuses_without_marts(connection: Connection) -> None:
     world.rehearse(connection)
     connection.execute("drop schema marts cascade")
     connection.commit()
@@ -205,7 +206,7 @@ def test_refuses_without_marts(connection: world.Connection) -> None:
 
 @pytest.mark.parametrize("status", ["fail", "error", "skipped", "not run"])
 def test_refuses_when_an_audit_has_not_passed(
-    connection: world.Connection, status: str
+    connection: Connection, status: str
 ) -> None:
     world.rehearse(connection)
     connection.execute(
@@ -230,7 +231,7 @@ def test_refuses_when_an_audit_has_not_passed(
     ],
 )
 def test_refuses_a_target_that_does_not_fit(
-    connection: world.Connection, damage: str, named: str
+    connection: Connection, damage: str, named: str
 ) -> None:
     world.rehearse(connection)
     connection.execute(damage)
@@ -240,7 +241,7 @@ def test_refuses_a_target_that_does_not_fit(
 
 
 def test_refuses_while_another_holds_the_lock(
-    connection: world.Connection, database: dict[str, str]
+    connection: Connection, database: dict[str, str]
 ) -> None:
     world.rehearse(connection)
     with psycopg.connect(make_conninfo(**database)) as other:
@@ -250,7 +251,7 @@ def test_refuses_while_another_holds_the_lock(
     assert publish.publish(connection).inserted == 18
 
 
-def test_a_failure_in_the_database_leaves_nothing(connection: world.Connection) -> None:
+def test_a_failure_in_the_database_leaves_nothing(connection: Connection) -> None:
     world.rehearse(connection)
     connection.execute(
         "create function refuse() returns trigger language plpgsql"
@@ -264,7 +265,7 @@ def test_a_failure_in_the_database_leaves_nothing(connection: world.Connection) 
 
 
 def test_keys_that_stand_under_other_names_are_not_added_again(
-    connection: world.Connection,
+    connection: Connection,
 ) -> None:
     world.rehearse(connection)
     connection.execute(
@@ -283,7 +284,7 @@ def test_keys_that_stand_under_other_names_are_not_added_again(
     assert added == (KEYS | INDEXES) - present
 
 
-def test_columns_are_matched_by_name(connection: world.Connection) -> None:
+def test_columns_are_matched_by_name(connection: Connection) -> None:
     """A target with participants gets them; one without has_image goes too."""
     world.rehearse(connection)
     connection.execute(

@@ -8,6 +8,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from harness import embedded, publish, rollback
+from harness.database import Connection
 from harness.errors import Refused, UsageError
 from tests.python import world
 
@@ -31,7 +32,7 @@ def dump_of_live(database: dict[str, str]) -> str:
 
 
 def test_publish_and_rollback_leave_the_live_schema_as_it_was(
-    connection: world.Connection, database: dict[str, str]
+    connection: Connection, database: dict[str, str]
 ) -> None:
     world.rehearse(connection)
     connection.execute(
@@ -50,7 +51,7 @@ def test_publish_and_rollback_leave_the_live_schema_as_it_was(
 
 
 def test_preview_changes_nothing(
-    connection: world.Connection, database: dict[str, str]
+    connection: Connection, database: dict[str, str]
 ) -> None:
     world.rehearse(connection)
     publish.publish(connection)
@@ -60,7 +61,7 @@ def test_preview_changes_nothing(
 
 
 def test_what_users_changed_since_is_left_and_named(
-    connection: world.Connection,
+    connection: Connection,
 ) -> None:
     world.rehearse(connection)
     publish.publish(connection)
@@ -84,7 +85,7 @@ def test_what_users_changed_since_is_left_and_named(
 
 
 def test_rows_of_other_tables_keep_what_they_refer_to(
-    connection: world.Connection,
+    connection: Connection,
 ) -> None:
     world.rehearse(connection)
     publish.publish(connection)
@@ -103,14 +104,14 @@ def test_rows_of_other_tables_keep_what_they_refer_to(
     assert connection.execute("select count(*) from reactions").fetchone() == (1,)
 
 
-def test_published_again_after_a_rollback(connection: world.Connection) -> None:
+def test_published_again_after_a_rollback(connection: Connection) -> None:
     world.rehearse(connection)
     publish.publish(connection)
     rollback.rollback(connection)
     assert publish.publish(connection).inserted == 18
 
 
-def test_only_the_newest_run_may_go(connection: world.Connection) -> None:
+def test_only_the_newest_run_may_go(connection: Connection) -> None:
     first = world.rehearse(connection, chats=2)
     publish.publish(connection)
     second = world.rehearse(connection, chats=4)
@@ -122,7 +123,7 @@ def test_only_the_newest_run_may_go(connection: world.Connection) -> None:
     assert connection.execute("select count(*) from chats").fetchone() == (0,)
 
 
-def test_nothing_to_roll_back_is_refused(connection: world.Connection) -> None:
+def test_nothing_to_roll_back_is_refused(connection: Connection) -> None:
     with pytest.raises(Refused, match="no ledger"):
         rollback.rollback(connection)
     world.rehearse(connection)
@@ -130,7 +131,7 @@ def test_nothing_to_roll_back_is_refused(connection: world.Connection) -> None:
         rollback.rollback(connection)
 
 
-def test_an_unknown_run_is_named(connection: world.Connection) -> None:
+def test_an_unknown_run_is_named(connection: Connection) -> None:
     run_id = world.rehearse(connection)
     publish.publish(connection)
     with pytest.raises(UsageError, match=f"no published run nothing.*{run_id}"):

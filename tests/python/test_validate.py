@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from harness import publish, rollback, validate
+from harness.database import Connection
 from harness.errors import CheckFailed
 from tests.python import world
 
@@ -16,13 +17,13 @@ C1 = world.identifier("c", 1)
 
 
 @pytest.fixture
-def published(connection: world.Connection) -> world.Connection:
+def published(connection: Connection) -> Connection:
     world.rehearse(connection)
     publish.publish(connection)
     return connection
 
 
-def test_a_true_copy_is_valid(published: world.Connection) -> None:
+def test_a_true_copy_is_valid(published: Connection) -> None:
     found = validate.validate(published)
     assert found.is_valid
     assert found.result["is_valid"] is True
@@ -116,7 +117,7 @@ FREE_MEDIA = "alter table media drop constraint media_chat_message_id_fkey;"
     ],
 )
 def test_a_planted_fault_is_found_and_named(
-    published: world.Connection, damage: str, table: str, finding: str, named: str
+    published: Connection, damage: str, table: str, finding: str, named: str
 ) -> None:
     published.execute(damage)
     published.commit()
@@ -129,7 +130,7 @@ def test_a_planted_fault_is_found_and_named(
 
 
 def test_a_swapped_sender_is_named_with_both_people(
-    published: world.Connection,
+    published: Connection,
 ) -> None:
     published.execute(
         "update chat_messages set sender_id = %s where id = %s", [world.STYLIST, E101]
@@ -145,7 +146,7 @@ def test_a_swapped_sender_is_named_with_both_people(
 
 
 def test_newer_rows_are_no_fault_when_the_application_is_in_use(
-    published: world.Connection,
+    published: Connection,
 ) -> None:
     published.execute(
         "insert into chat_messages (id, chat_id, sender_id, content)"
@@ -159,7 +160,7 @@ def test_newer_rows_are_no_fault_when_the_application_is_in_use(
 
 
 def test_rows_of_the_application_from_before_are_no_fault(
-    connection: world.Connection,
+    connection: Connection,
 ) -> None:
     world.rehearse(connection)
     own = world.identifier("d", 9)
@@ -178,7 +179,7 @@ def test_rows_of_the_application_from_before_are_no_fault(
 
 
 def test_before_a_publish_and_after_a_rollback_all_is_missing(
-    connection: world.Connection,
+    connection: Connection,
 ) -> None:
     world.rehearse(connection)
     assert len(validate.validate(connection).result["missing_messages"]) == 12
@@ -187,7 +188,7 @@ def test_before_a_publish_and_after_a_rollback_all_is_missing(
     assert len(validate.validate(connection).result["missing_chats"]) == 3
 
 
-def test_the_media_id_is_that_of_the_standard(published: world.Connection) -> None:
+def test_the_media_id_is_that_of_the_standard(published: Connection) -> None:
     """Python's uuid3 is an implementation of RFC 9562 that is not ours."""
     rows = published.execute("select id, chat_message_id from media").fetchall()
     namespace = uuid.UUID(validate.MEDIA_NAMESPACE)

@@ -7,15 +7,13 @@ validate are tested without dbt; ``test_samples.py`` puts all of them together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from harness import ledger, target, validate
+from harness.database import Connection
 from harness.queries import query
 
-Connection = psycopg.Connection[Any]
 Row = Mapping[str, str | None]
 
 BUYER = "aaaaaaaa-0000-4000-8000-000000000001"

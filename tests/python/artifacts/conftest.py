@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from harness.database import Connection
 from tests.python.artifacts import stages
-from tests.python.artifacts.stages import Connection
 
 
 @pytest.fixture

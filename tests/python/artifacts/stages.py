@@ -9,12 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from harness import ledger
-
-Connection = psycopg.Connection[Any]
+from harness.database import Connection
 
 RUN = "20260102T030405Z-00ff"
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 from harness.artifacts import headline, read_summary, write_artifacts
 from harness.artifacts.report import MAX_REPORT_ROWS, SAMPLE_ROWS
+from harness.database import Connection
 from tests.python.artifacts import stages
-from tests.python.artifacts.stages import Connection
 
 
 def _report(connection: Connection) -> str:

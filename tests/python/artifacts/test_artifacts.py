@@ -14,9 +14,9 @@ from harness.artifacts import ArtifactsNotWritten, read_summary, write_artifacts
 from harness.artifacts.json_stream import json_rows
 from harness.artifacts.relations import compose
 from harness.artifacts.summary import BOOKING_NOT_MIGRATED
+from harness.database import Connection
 from harness.errors import CheckFailed, UsageError
 from tests.python.artifacts import stages
-from tests.python.artifacts.stages import Connection
 
 
 def _read(folder: Path, name: str) -> Any:
