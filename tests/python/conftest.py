@@ -41,6 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("database")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests on the session's server: CI runs them on two versions."""
+    for item in items:
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A temporary folder that the server's user can reach when root runs the tests.
