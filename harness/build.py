@@ -7,6 +7,7 @@ module only starts it with the right environment and turns failures into one sen
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from harness import settings
 from harness.database import Target
 from harness.errors import CheckFailed, HarnessError, one_line
 
-_GOOD = {"success", "pass", "warn", "skipped_ok", "no-op"}
+_GOOD = {"success", "pass", "no-op"}
 _SHOWN = 5
 
 
@@ -28,14 +29,15 @@ class BuildFailed(HarnessError):
 class BuildResult:
     """What a dbt build did: how many models and tests, and what wants attention.
 
-    ``warnings`` and ``failures`` are the names of tests (or models) with what dbt said
-    of them.
+    ``warnings`` and ``failures`` are the names of tests, models or hooks with what dbt
+    said of them; ``skipped`` counts the nodes that did not run because of a failure.
     """
 
     models: int
     tests: int
     warnings: tuple[tuple[str, str], ...]
     failures: tuple[tuple[str, str], ...]
+    skipped: int
 
 
 def build(
@@ -80,6 +82,7 @@ def require_built(result: BuildResult) -> None:
     raise CheckFailed(
         f"{len(result.failures)} models or tests failed in dbt build: {shown}"
         + (f"; and {more} more" if more > 0 else "")
+        + (f" ({result.skipped} did not run because of it)" if result.skipped else "")
         + ". The live tables were not touched. See logs/dbt.log, mend the cause and "
         "run: ./inv build"
     )
@@ -98,10 +101,11 @@ def _invoke(
             on_progress(event.data.index, total)
 
     root = str(settings.PROJECT_ROOT)
-    quiet = ["--quiet", "--log-level", "none", "--log-level-file", "info"]
+    quiet = ["--quiet", "--no-use-colors", "--log-level", "none"]
+    log = ["--log-level-file", "info", "--no-use-colors-file"]
     folders = ["--project-dir", root, "--profiles-dir", root]
     with _environment(to.environment):
-        return dbtRunner(callbacks=[follow]).invoke([*arguments, *folders, *quiet])
+        return dbtRunner(callbacks=[follow]).invoke([*arguments, *folders, *quiet, *log])
 
 
 @contextmanager
@@ -117,20 +121,24 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def _read(results: Sequence[Any]) -> BuildResult:
-    tests = models = 0
-    warnings: list[tuple[str, str]] = []
-    failures: list[tuple[str, str]] = []
+    kinds = Counter(str(result.node.resource_type) for result in results)
+    entries: dict[str, list[tuple[str, str]]] = {"warn": [], "bad": []}
+    skipped = 0
     for result in results:
         status = str(result.status)
-        is_test = result.node.resource_type in ("test", "unit_test")
-        tests += is_test
-        models += not is_test
-        entry = (result.node.name, one_line(result.message or result.status))
-        if status == "warn":
-            warnings.append(entry)
+        kind = status if status == "warn" else "bad"
+        if status == "skipped":
+            skipped += 1
         elif status not in _GOOD:
-            failures.append(entry)
-    return BuildResult(models, tests, tuple(warnings), tuple(failures))
+            said = one_line(result.message or status)
+            entries[kind].append((result.node.name, said))
+    return BuildResult(
+        models=kinds["model"],
+        tests=kinds["test"] + kinds["unit_test"],
+        warnings=tuple(entries["warn"]),
+        failures=tuple(entries["bad"]),
+        skipped=skipped,
+    )
 
 
 def _reason(outcome: Any) -> str:
