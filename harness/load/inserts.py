@@ -237,7 +237,8 @@ class Inserts:
                     return bulk
                 values, end = reader.read(window.data, at)
             except Incomplete:
-                self._grow()
+                if not window.grow():
+                    raise
             except Unreadable as unreadable:
                 if not self._may_change(unreadable.position):
                     raise
@@ -279,10 +280,6 @@ class Inserts:
         window = self._window
         return not window.at_end and len(window.data) - position < _DECIDES
 
-    def _grow(self) -> None:
-        if not self._window.grow():
-            raise Incomplete("a statement")
-
     def _rejected(self, insert: _Insert, at: int, end: int, reason: str) -> RejectedRow:
         window = self._window
         raw = window.data[at : min(end, at + _EXCERPT)]
@@ -298,7 +295,8 @@ class Inserts:
             try:
                 at = reader.skip_blank(window.data, window.position)
             except Incomplete:
-                self._grow()
+                if not window.grow():
+                    raise
                 continue
             window.position = at
             if window.data[at] == 0x2C:
@@ -309,7 +307,7 @@ class Inserts:
                 return False
             if not self._may_change(at):
                 raise Unreadable(_clause(window.data, at), at)
-            self._grow()
+            window.grow()
 
     def _skip(self, delimiter: bytes) -> None:
         """Skip the rest of a statement whose rows nobody wants."""

@@ -99,6 +99,7 @@ class DumpReader:
         self._catalog = Catalog(tables)
         self._producer = Producer()
         self._delimiter = b";"
+        self._has_statements = False
         self.summary = DumpSummary()
         self._inserts = Inserts(
             self._window, self._session, self._catalog, self.summary
@@ -172,8 +173,9 @@ class DumpReader:
                     window.position = end
                 return not entered
         except Incomplete:
-            if not window.grow():
+            if window.at_end:
                 raise
+            window.grow()
             return True
         if data.startswith(self._delimiter, at):
             window.position = at + len(self._delimiter)
@@ -198,6 +200,7 @@ class DumpReader:
 
     def _statement(self) -> Iterator[Event]:
         """Read the statement at the window's position."""
+        self._has_statements = True
         window = self._window
         at, executed, word = self._first_word()
         if word in ("INSERT", "REPLACE"):
@@ -209,7 +212,8 @@ class DumpReader:
         elif not word and window.data.startswith(self._delimiter, at):
             window.position = at + len(self._delimiter)
         elif word not in _KNOWN:
-            raise Unreadable(f"a statement that begins {_start(window.data, at)}", at)
+            start = word or repr(chr(window.data[at]))
+            raise Unreadable(f"a statement that begins with {start}", at)
         else:
             statement = self._whole_statement()
             tokens = tokenize(statement, self._session.mode)
@@ -296,6 +300,8 @@ class DumpReader:
             raise self._cut_short(
                 "without the line '-- Dump completed' that its header promises"
             )
+        if not self._has_statements:
+            raise self._cut_short("before its first statement")
         if self._session.open and not producer.has_trailer:
             what, place = next(iter(self._session.open.items()))
             raise self._cut_short(
@@ -327,9 +333,3 @@ class DumpReader:
             line=line,
             byte_offset=offset,
         )
-
-
-def _start(data: bytes, at: int) -> str:
-    """The first words of something, as an error may show them."""
-    line = data[at : at + 40].split(b"\n")[0]
-    return repr(line.decode("utf-8", "backslashreplace"))

@@ -39,7 +39,7 @@ def load(connection: Connection, dump: Path, **given: Any) -> LoadResult:
 
 
 def one(connection: Connection, query: str) -> Any:
-    row = connection.execute(query).fetchone()  # type: ignore[call-overload]
+    row = connection.execute(query).fetchone()
     assert row is not None
     return row[0] if len(row) == 1 else row
 
@@ -80,7 +80,7 @@ def test_marketplace_lands_every_row_and_says_so(connection: Connection) -> None
 def test_content_arrives_to_the_byte(connection: Connection) -> None:
     load(connection, MARKETPLACE / "marketplace.sql")
     rows = connection.execute("select lower(id), message from staging.message")
-    found = dict(rows.fetchall())
+    found: dict[str, str] = dict(rows.fetchall())
     with (MARKETPLACE / "expected_chat_messages.jsonl").open(encoding="utf-8") as lines:
         expected = [json.loads(line) for line in lines]
     assert expected

@@ -1,0 +1,144 @@
+"""Opening a dump: every compression, and what is no dump file is named."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.load import DumpError, compression
+from harness.load.source import open_dump
+
+CONTENT = b"INSERT INTO `t` VALUES (1,'x');\n" * 40_000
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+}
+
+
+def content(path: Path) -> bytes:
+    with open_dump(str(path)) as source:
+        return b"".join(source.chunks())
+
+
+@pytest.mark.parametrize("kind", COMPRESSIONS)
+def test_any_compression_is_read_whatever_the_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(COMPRESSIONS[kind](CONTENT))
+    assert content(path) == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_streams_behind_one_another_are_one(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(COMPRESSIONS[kind](b"first ") + COMPRESSIONS[kind](b"second"))
+    assert content(path) == b"first second"
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_compressed_data_cut_short_is_reported(tmp_path: Path, kind: str) -> None:
+    packed = COMPRESSIONS[kind](CONTENT[:1000])
+    path = tmp_path / "dump"
+    for end in range(8, len(packed)):
+        path.write_bytes(packed[:end])
+        with pytest.raises(DumpError, match="dump is cut short"):
+            content(path)
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_damaged_compressed_data_is_reported(tmp_path: Path, kind: str) -> None:
+    packed = bytearray(COMPRESSIONS[kind](CONTENT))
+    middle = len(packed) // 2
+    packed[middle : middle + 20] = b"\xff" * 20
+    path = tmp_path / "dump"
+    path.write_bytes(packed)
+    with pytest.raises(DumpError, match=r"is damaged|is cut short"):
+        content(path)
+
+
+def test_pieces_stay_small_however_much_the_data_expands(tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(gzip.compress(bytes(30_000_000)))
+    with open_dump(str(path)) as source:
+        assert max(map(len, source.chunks())) <= 1 << 18
+
+
+def test_zstandard_is_read_or_the_pipe_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "dump.zst"
+    try:
+        codec = compression._zstandard()
+    except DumpError:
+        path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
+        with pytest.raises(DumpError, match=r"dump\.zst .*zstd -dc"):
+            content(path)
+    else:
+        module = sys.modules[codec.damage.__module__.removesuffix("._zstdfile")]
+        path.write_bytes(module.compress(CONTENT))
+        assert content(path) == CONTENT
+
+
+def test_bytes_and_sha256_are_the_files_own(tmp_path: Path) -> None:
+    path = tmp_path / "dump.sql.gz"
+    path.write_bytes(gzip.compress(CONTENT))
+    seen: list[tuple[int, int]] = []
+    with open_dump(str(path), lambda done, total: seen.append((done, total))) as source:
+        for _ in source.chunks():
+            pass
+    size = path.stat().st_size
+    assert seen[-1] == (size, size)
+    assert source.bytes_read == size
+    assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert source.name == "dump.sql.gz"
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CONTENT)))
+    with open_dump("-") as source:
+        assert b"".join(source.chunks()) == CONTENT
+    assert source.name == "standard input"
+
+
+def folder_with(*names: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        for name in names:
+            (folder / name).write_bytes(b"x")
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda folder: folder / "missing.sql", r"no file .*missing\.sql"),
+        (folder_with("other.txt"), "a directory, not a dump"),
+        (folder_with("@.json", "@.done.json"), "MySQL Shell dump"),
+        (folder_with("metadata", "d.t-schema.sql", "d.t.sql"), "mydumper directory"),
+        (folder_with("t.sql", "t.txt"), "mysqldump --tab"),
+    ],
+)
+def test_what_is_no_file_is_named(
+    tmp_path: Path, make: Callable[[Path], Path], named: str
+) -> None:
+    with pytest.raises(InputError, match=named), open_dump(str(make(tmp_path))):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("start", "named"), [(b"PK\x03\x04", "unzip -p"), (b"7z\xbc\xaf", "7z x -so")]
+)
+def test_archives_are_named(tmp_path: Path, start: bytes, named: str) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(start + bytes(100))
+    with pytest.raises(DumpError, match=named):
+        content(path)
