@@ -5,10 +5,10 @@
 
 
 {% macro rate_variable(name) -%}
-    {%- set value = var(name) -%}
-    {%- if value is not number or value is boolean or value < 0 or value > 1 -%}
+    {%- set value = var(name) | float(-1) -%}
+    {%- if not 0 <= value <= 1 -%}
         {{ exceptions.raise_compiler_error(
-            "the variable " ~ name ~ " is '" ~ value ~ "'; it must be a rate from 0 to 1"
+            "the variable " ~ name ~ " is '" ~ var(name) ~ "'; it must be a rate from 0 to 1"
         ) }}
     {%- endif -%}
     {{ value }}

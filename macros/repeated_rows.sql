@@ -17,10 +17,12 @@
         select
             later.source_row,
             first_of_id.source_row as first_source_row,
-            {% for column in compared_columns -%}
-            later.{{ column }} is not distinct from first_of_id.{{ column }}
-            {{ 'and ' if not loop.last }}
-            {%- endfor %} as is_identical
+            (
+                {% for column in compared_columns -%}
+                later.{{ column }} is not distinct from first_of_id.{{ column }}
+                {{ 'and ' if not loop.last }}
+                {%- endfor %}
+            ) as is_identical
         from repeated_ids
         inner join {{ model }} as first_of_id
             on repeated_ids.first_source_row = first_of_id.source_row

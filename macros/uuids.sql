@@ -16,15 +16,25 @@
     version, the top two bits of the 17th the variant.
 -#}
 {% macro uuid_v3(namespace, name_column) -%}
-    {%- set digest -%}
-        md5(decode('{{ namespace | replace("-", "") }}', 'hex') || convert_to({{ name_column }}, 'UTF8'))
-    {%- endset -%}
-    overlay(
-        overlay({{ digest }} placing '3' from 13 for 1)
-        placing translate(
-            substr({{ digest }}, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab'
-        ) from 17 for 1
-    )::uuid
+    (
+        select
+            (
+                left(hashed.digest, 12)
+                || '3'
+                || substr(hashed.digest, 14, 3)
+                || translate(
+                    substr(hashed.digest, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab'
+                )
+                || substr(hashed.digest, 18)
+            )::uuid
+        from (
+            select
+                md5(
+                    decode('{{ namespace | replace("-", "") }}', 'hex')
+                    || convert_to({{ name_column }}, 'UTF8')
+                ) as digest
+        ) as hashed
+    )
 {%- endmacro %}
 
 

@@ -1,6 +1,6 @@
--- Every value of a carried message that differs from the dump's stands in coercions, and
--- nothing stands there that was taken as it is. Judged on the landed values, not on the
--- rules that the models note down.
+-- Every value of a carried message that differs from the dump's stands in coercions,
+-- and nothing stands there that was taken as it is. Judged on the landed values, not on
+-- the rules that the models note down.
 with chat_messages as (
     select * from {{ ref('chat_messages') }}
 ),

@@ -33,7 +33,9 @@ counted as (
         (select count(*) from skipped_messages) as found_skipped_messages
 )
 
-select *
+select
+    counted.*,
+    migration_metrics.*
 from counted
 left join migration_metrics on true
 where
@@ -41,6 +43,7 @@ where
     or migration_metrics.processed_messages is distinct from counted.found_messages
     or migration_metrics.image_messages is distinct from counted.found_images
     or migration_metrics.skipped_chats is distinct from counted.found_skipped_chats
-    or migration_metrics.skipped_messages is distinct from counted.found_skipped_messages
+    or migration_metrics.skipped_messages is distinct from
+    counted.found_skipped_messages
     or migration_metrics.customer_messages + migration_metrics.stylist_messages
     is distinct from counted.found_messages

@@ -1,5 +1,5 @@
--- The landed tables hold the rows that the loader counted, and its counts agree with each
--- other and with the rows that it rejected.
+-- The landed tables hold the rows that the loader counted, and its counts agree with
+-- each other and with the rows that it rejected.
 with loaded_tables as (
     select * from {{ ref('stg_mysql_dump__loaded_tables') }}
 ),

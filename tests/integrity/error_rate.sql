@@ -1,5 +1,6 @@
--- Of the chats and messages read, at most max_error_rate could not be read exactly. A skip
--- is a decision, no error. Rows that fail to publish count too, when publish adds them.
+-- Of the chats and messages read, at most max_error_rate could not be read exactly. A
+-- skip is a decision, no error. Rows that fail to publish count too, when publish adds
+-- them.
 with reconciliation as (
     select * from {{ ref('reconciliation') }}
     where table_name in ('chat', 'message')

@@ -1,5 +1,5 @@
--- Every image message has one image, owned by its sender and of its time; no other message
--- has one (specification, SQL validation, 5).
+-- Every image message has one image, owned by its sender and of its time; no other
+-- message has one (specification, SQL validation, 5).
 with chat_messages as (
     select * from {{ ref('chat_messages') }}
     where has_image

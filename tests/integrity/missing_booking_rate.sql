@@ -4,8 +4,8 @@
 -#}
 {{ config(severity='warn') }}
 
--- Of the chats that could be read, at most max_missing_booking_rate stay behind for want of
--- their booking.
+-- Of the chats that could be read, at most max_missing_booking_rate stay behind for
+-- want of their booking.
 with reconciliation as (
     select * from {{ ref('reconciliation') }}
     where table_name = 'chat'

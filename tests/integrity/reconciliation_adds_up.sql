@@ -1,5 +1,5 @@
--- What was read is what was kept, merged, skipped and rejected, taken together; and each of
--- the three tables has its account.
+-- What was read is what was kept, merged, skipped and rejected, taken together; and
+-- each of the three tables has its account.
 with reconciliation as (
     select * from {{ ref('reconciliation') }}
 ),

@@ -1,6 +1,6 @@
--- Each figure of the reconciliation is the number of rows that stand where they should: the
--- marts' own rows for chats and messages, the landed rows for bookings, the rejected rows
--- for all three.
+-- Each figure of the reconciliation is the number of rows that stand where they should:
+-- the marts' own rows for chats and messages, the landed rows for bookings, the
+-- rejected rows for all three.
 with reconciliation as (
     select * from {{ ref('reconciliation') }}
 ),

@@ -60,8 +60,6 @@ final as (
         source_row,
         chat_id,
         booking_id,
-        buyer_id,
-        stylist_id,
         is_active,
         created_at_text,
         updated_at_text,

@@ -22,12 +22,12 @@ decided as (
         chats.*,
         {{ to_uuid('chats.chat_id') }} as chat_uuid,
         bookings_migrated.customer_id,
-        bookings_migrated.stylist_id as booking_stylist_id,
+        bookings_migrated.stylist_id,
         repeated_chats.source_row is null as is_first_of_id,
         case
             when not {{ is_uuid('chats.chat_id') }} then 'chat_id_not_uuid'
             when not repeated_chats.is_identical then 'chat_id_taken'
-            when chats.is_active is distinct from '1' then 'chat_not_active'
+            when coalesce(chats.is_active, '') <> '1' then 'chat_not_active'
             when bookings_migrated.booking_id is null then 'booking_not_migrated'
             when not bookings_migrated.is_in_dump then 'booking_not_found'
         end as reason_id
@@ -69,7 +69,7 @@ final as (
         merged.kept_chat_id,
         merged.kept_chat_created_at,
         decided.customer_id,
-        decided.booking_stylist_id as stylist_id,
+        decided.stylist_id,
         decided.created_at,
         decided.updated_at,
         decided.created_at_rule,

@@ -86,12 +86,22 @@ final as (
         decided.created_at_text,
         decided.reason_id,
         coalesce(decided.content, '') as content,
-        decided.is_unread is not distinct from '0' as is_read,
-        decided.is_image is not distinct from '1' as has_image,
+        coalesce(decided.is_unread = '0', false) as is_read,
+        coalesce(decided.is_image = '1', false) as has_image,
         coalesce(decided.own_created_at, decided.kept_chat_created_at) as created_at,
         replace(
             skip_reasons.reason, '{is_from}', coalesce(decided.is_from, 'null')
         ) as reason,
+        case when decided.content is null then 'content_null_to_empty' end
+            as content_rule,
+        case
+            when decided.is_unread is null or decided.is_unread not in ('0', '1')
+                then 'is_unread_not_boolean'
+        end as is_unread_rule,
+        case
+            when decided.is_image is null or decided.is_image not in ('0', '1')
+                then 'is_image_not_boolean'
+        end as is_image_rule,
         case when decided.own_created_at is null then 'created_at_invalid' end
             as created_at_rule,
         case

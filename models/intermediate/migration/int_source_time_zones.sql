@@ -18,8 +18,7 @@ dump_session as (
 
 zoned_columns as (
     select
-        loaded_columns.table_name,
-        loaded_columns.column_name,
+        loaded_columns.table_name || '.' || loaded_columns.column_name as path,
         case
             when loaded_columns.mysql_type like 'timestamp%'
                 then dump_session.session_zone
@@ -31,16 +30,18 @@ zoned_columns as (
 
 final as (
     select
-        {% for table_name, column_name in [
-            ('chat', 'created_at'), ('chat', 'updated_at'), ('message', 'created_at')
-        ] -%}
         coalesce(
-            max(time_zone) filter (
-                where table_name = '{{ table_name }}' and column_name = '{{ column_name }}'
-            ),
+            max(time_zone) filter (where path = 'chat.created_at'),
             '{{ var("source_timezone") }}'
-        ) as {{ table_name }}_{{ column_name }}_zone{{ ',' if not loop.last }}
-        {% endfor %}
+        ) as chat_created_at_zone,
+        coalesce(
+            max(time_zone) filter (where path = 'chat.updated_at'),
+            '{{ var("source_timezone") }}'
+        ) as chat_updated_at_zone,
+        coalesce(
+            max(time_zone) filter (where path = 'message.created_at'),
+            '{{ var("source_timezone") }}'
+        ) as message_created_at_zone
     from zoned_columns
 )
 
