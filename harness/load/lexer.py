@@ -257,6 +257,8 @@ _ESCAPES = {
     b"%": b"\\%",
     b"_": b"\\_",
 }
+#: A long string is unescaped in pieces: each escape in a piece costs memory meanwhile.
+_PIECE_BYTES = 1 << 20
 _ESCAPED = {
     b"'": re.compile(rb"\\(.)|''", re.DOTALL),
     b'"': re.compile(rb'\\(.)|""', re.DOTALL),
@@ -276,4 +278,12 @@ def unquote(quoted: bytes, mode: Mode) -> bytes:
         escaped: bytes | None = match[1]
         return quote if escaped is None else _ESCAPES.get(escaped, escaped)
 
-    return _ESCAPED[quote].sub(meaning, text)
+    pieces, start = [], 0
+    while start < len(text):
+        # A piece ends where no escape and no doubled quote can be cut in two.
+        end = start + _PIECE_BYTES
+        while end < len(text) and text[end - 1] in (0x5C, quote[0]):
+            end += 1
+        pieces.append(_ESCAPED[quote].sub(meaning, text[start:end]))
+        start = end
+    return b"".join(pieces)

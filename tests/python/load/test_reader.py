@@ -469,6 +469,14 @@ def test_a_row_larger_than_every_piece() -> None:
     assert found.rows["t"] == [("it's \n" * 100_000, "x"), ("y", "z")]
 
 
+@pytest.mark.parametrize("unit", ["\\\\\\'", "''", "\\n'' ", "\\'x"])
+def test_a_string_longer_than_the_pieces_it_is_unescaped_in(unit: str) -> None:
+    one = read_exactly(f"{table()}{INSERT}('{unit}',1);".encode()).rows["t"][0][0]
+    dump = f"{table()}{INSERT}('{unit * 700_000}',1);".encode()
+    assert one is not None
+    assert read_exactly(dump).rows["t"] == [(one * 700_000, "1")]
+
+
 @pytest.mark.parametrize(
     ("sample", "counts"),
     [
