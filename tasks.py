@@ -59,11 +59,17 @@ def load(
     console.note("next: ./inv audit.landing, then ./inv build (or dbt build)")
 
 
-@task(help={"select": "build only these nodes, in dbt's selection syntax"})
-def build(_: Context, select: str | None = None) -> None:
+@task(
+    help={
+        "select": "build only these nodes, in dbt's selection syntax",
+        "unit-tests": "run the models' unit tests as well, as plain dbt build does",
+    }
+)
+def build(_: Context, select: str | None = None, unit_tests: bool = False) -> None:
     """Build and test the dbt models on what is landed."""
     session = stages.open_session(Console(), "build")
-    stages.build(session, ["--select", *select.split()] if select else [])
+    arguments = ["--select", *select.split()] if select else []
+    stages.build(session, arguments, with_unit_tests=unit_tests)
     session.console.note("next: ./inv publish")
 
 

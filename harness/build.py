@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import sql
+from psycopg.rows import dict_row
+
 from harness import settings
-from harness.database import Target
+from harness.database import Connection, Target
 from harness.errors import CheckFailed, HarnessError, one_line
 
-_GOOD = {"success", "pass", "no-op"}
+_BAD = {"error", "fail", "runtime error"}
 _SHOWN = 5
 
 
@@ -26,17 +29,25 @@ class BuildFailed(HarnessError):
 
 
 @dataclass(frozen=True)
+class Finding:
+    """A test, model or hook that warns or fails: what dbt said of it, and its SQL."""
+
+    name: str
+    said: str
+    sql: str | None
+
+
+@dataclass(frozen=True)
 class BuildResult:
     """What a dbt build did: how many models and tests, and what wants attention.
 
-    ``warnings`` and ``failures`` are the names of tests, models or hooks with what dbt
-    said of them; ``skipped`` counts the nodes that did not run because of a failure.
+    ``skipped`` counts the nodes that did not run because of a failure.
     """
 
     models: int
     tests: int
-    warnings: tuple[tuple[str, str], ...]
-    failures: tuple[tuple[str, str], ...]
+    warnings: tuple[Finding, ...]
+    failures: tuple[Finding, ...]
     skipped: int
 
 
@@ -44,13 +55,19 @@ def build(
     to: Target,
     arguments: Sequence[str] = (),
     on_progress: Callable[[int, int], None] | None = None,
+    *,
+    with_unit_tests: bool = False,
 ) -> BuildResult:
     """Run ``dbt build`` with further ``arguments`` and return what it did.
+
+    Unit tests prove the models' rules, whatever the data: they belong to a change of
+    the models and are left out of a migration unless ``with_unit_tests``.
 
     ``on_progress`` gets the nodes done and in all. Raises ``BuildFailed`` when dbt
     could not run at all; failed tests and models are in the result.
     """
-    outcome = _invoke(to, ["build", *arguments], on_progress)
+    kinds = [] if with_unit_tests else ["--exclude-resource-type", "unit_test"]
+    outcome = _invoke(to, ["build", *kinds, *arguments], on_progress)
     results = list(outcome.result or []) if outcome.exception is None else []
     if not results and not outcome.success:
         raise BuildFailed(
@@ -73,11 +90,33 @@ def docs(to: Target) -> None:
         )
 
 
+def explain(connection: Connection, finding: Finding) -> str:
+    """Say what a finding found: the rate, where its test measures one.
+
+    Runs the test's own SQL and reads nothing but its figures, never a row of the chat.
+    Leaves no transaction open.
+    """
+    if finding.sql is None:
+        return finding.said
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(sql.SQL(finding.sql)).fetchone() or {}
+    connection.rollback()
+    rates = [value for name, value in row.items() if name.endswith("_rate")]
+    if not {"rows_counted", "rows_total"} <= row.keys() or len(rates) != 2:
+        return finding.said
+    limit, rate = sorted(rates)
+    return (
+        f"{row['rows_counted']:,} of {row['rows_total']:,} rows ({rate:.1%}), more than "
+        f"{limit:.1%}"
+    )
+
+
 def require_built(result: BuildResult) -> None:
     """Raise ``CheckFailed`` naming the models and tests that failed."""
     if not result.failures:
         return
-    shown = "; ".join(f"{name}: {what}" for name, what in result.failures[:_SHOWN])
+    first = result.failures[:_SHOWN]
+    shown = "; ".join(f"{each.name}: {each.said}" for each in first)
     more = len(result.failures) - _SHOWN
     raise CheckFailed(
         f"{len(result.failures)} models or tests failed in dbt build: {shown}"
@@ -105,7 +144,9 @@ def _invoke(
     log = ["--log-level-file", "info", "--no-use-colors-file"]
     folders = ["--project-dir", root, "--profiles-dir", root]
     with _environment(to.environment):
-        return dbtRunner(callbacks=[follow]).invoke([*arguments, *folders, *quiet, *log])
+        return dbtRunner(callbacks=[follow]).invoke(
+            [*arguments, *folders, *quiet, *log]
+        )
 
 
 @contextmanager
@@ -122,22 +163,22 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 def _read(results: Sequence[Any]) -> BuildResult:
     kinds = Counter(str(result.node.resource_type) for result in results)
-    entries: dict[str, list[tuple[str, str]]] = {"warn": [], "bad": []}
-    skipped = 0
-    for result in results:
-        status = str(result.status)
-        kind = status if status == "warn" else "bad"
-        if status == "skipped":
-            skipped += 1
-        elif status not in _GOOD:
-            said = one_line(result.message or status)
-            entries[kind].append((result.node.name, said))
+    statuses = [str(result.status) for result in results]
+    found = list(zip(statuses, results, strict=True))
     return BuildResult(
         models=kinds["model"],
         tests=kinds["test"] + kinds["unit_test"],
-        warnings=tuple(entries["warn"]),
-        failures=tuple(entries["bad"]),
-        skipped=skipped,
+        warnings=tuple(_finding(each) for status, each in found if status == "warn"),
+        failures=tuple(_finding(each) for status, each in found if status in _BAD),
+        skipped=statuses.count("skipped"),
+    )
+
+
+def _finding(result: Any) -> Finding:
+    return Finding(
+        name=result.node.name,
+        said=one_line(result.message or result.status),
+        sql=getattr(result.node, "compiled_code", None),
     )
 
 

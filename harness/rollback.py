@@ -119,6 +119,7 @@ def _rollback_in_transaction(connection: Connection, run_id: str | None) -> Roll
     )
     ledger.add_step(connection, run_id, "rollback", started, record)
     ledger.set_status(connection, run_id, "rolled_back")
+    connection.execute(query("runs_after_rollback", run_id=sql.Literal(run_id)))
     return done
 
 

@@ -138,35 +138,52 @@ def audit(session: Session, name: str) -> AuditResult:
     return result
 
 
-def build(session: Session, arguments: Sequence[str] = ()) -> dbt.BuildResult:
+def build(
+    session: Session, arguments: Sequence[str] = (), *, with_unit_tests: bool = False
+) -> dbt.BuildResult:
     """Build and test the models; raises ``CheckFailed`` when one fails."""
     connection = session.connection
     run = ledger.current_run(connection)
     connection.rollback()
     started = datetime.now(timezone.utc)
     with session.console.step("building and testing the models") as step:
-        result = dbt.build(session.target, arguments, step.progress)
-        record = ledger.StepRecord(
-            detail={
-                "models": result.models,
-                "tests": result.tests,
-                "warnings": [list(w) for w in result.warnings],
-                "failures": [list(f) for f in result.failures],
-            },
-            status="failed" if result.failures else "done",
+        result = dbt.build(
+            session.target, arguments, step.progress, with_unit_tests=with_unit_tests
         )
+        warnings = [
+            (each.name, dbt.explain(connection, each)) for each in result.warnings
+        ]
+        _enter_build(connection, run, result, warnings, started)
+        step.detail = f"{result.models} models, {result.tests} tests"
+        if warnings:
+            step.detail += f", {len(warnings)} warnings"
+    for name, what in warnings:
+        session.console.warn(f"{name}: {what}")
+    dbt.require_built(result)
+    return result
+
+
+def _enter_build(
+    connection: Connection,
+    run: ledger.Run,
+    result: dbt.BuildResult,
+    warnings: Sequence[tuple[str, str]],
+    started: datetime,
+) -> None:
+    record = ledger.StepRecord(
+        detail={
+            "models": result.models,
+            "tests": result.tests,
+            "warnings": [list(warning) for warning in warnings],
+            "failures": [[each.name, each.said] for each in result.failures],
+        },
+        status="failed" if result.failures else "done",
+    )
+    with database.committed(connection):
         ledger.ensure(connection)
         ledger.add_step(connection, run.run_id, "build", started, record)
         if run.status == "loaded" and not result.failures:
             ledger.set_status(connection, run.run_id, "built")
-        connection.commit()
-        step.detail = f"{result.models} models, {result.tests} tests"
-        if result.warnings:
-            step.detail += f", {len(result.warnings)} warnings"
-    for name, what in result.warnings:
-        session.console.warn(f"{name}: {what}")
-    dbt.require_built(result)
-    return result
 
 
 def plan_publish(session: Session) -> publish.Plan:

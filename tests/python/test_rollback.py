@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness import embedded, publish, rollback
+from harness import embedded, ledger, publish, rollback
 from harness.database import Connection
 from harness.errors import Refused, UsageError
 from tests.python import world
@@ -121,6 +121,18 @@ def test_only_the_newest_run_may_go(connection: Connection) -> None:
     assert rollback.rollback(connection).run_id == second
     assert rollback.rollback(connection).run_id == first
     assert connection.execute("select count(*) from chats").fetchone() == (0,)
+
+
+def test_a_run_that_stood_on_the_one_taken_back_has_yet_to_publish(
+    connection: Connection,
+) -> None:
+    first = world.rehearse(connection)
+    publish.publish(connection)
+    second = world.rehearse(connection)
+    assert publish.publish(connection).inserted == 0
+    rollback.rollback(connection)
+    runs = {run.run_id: run.status for run in ledger.recent_runs(connection)}
+    assert runs == {first: "rolled_back", second: "built"}
 
 
 def test_nothing_to_roll_back_is_refused(connection: Connection) -> None:

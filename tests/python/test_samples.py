@@ -1,4 +1,4 @@
-"""The main job on real input: the samples' outcomes, worked out without any of our code."""
+"""The main job on the samples, whose outcomes were worked out without our code."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ def test_by_hand_with_plain_dbt(
     """Load, dbt build, publish, validate, rollback, each by its own command."""
     inv("target.create")
     inv("load", *files("marketplace"))
+    # Plain dbt build runs the models' unit tests as well.
     run(str(Path(sys.executable).with_name("dbt")), "build")
     before = dump_of_live(database)
     planned = inv("publish").stdout
