@@ -18,7 +18,7 @@ dump_session as (
 
 zoned_columns as (
     select
-        loaded_columns.table_name || '.' || loaded_columns.column_name as path,
+        loaded_columns.table_name || '.' || loaded_columns.column_name as column_path,
         case
             when loaded_columns.mysql_type like 'timestamp%'
                 then dump_session.session_zone
@@ -31,15 +31,15 @@ zoned_columns as (
 final as (
     select
         coalesce(
-            max(time_zone) filter (where path = 'chat.created_at'),
+            max(time_zone) filter (where column_path = 'chat.created_at'),
             '{{ var("source_timezone") }}'
         ) as chat_created_at_zone,
         coalesce(
-            max(time_zone) filter (where path = 'chat.updated_at'),
+            max(time_zone) filter (where column_path = 'chat.updated_at'),
             '{{ var("source_timezone") }}'
         ) as chat_updated_at_zone,
         coalesce(
-            max(time_zone) filter (where path = 'message.created_at'),
+            max(time_zone) filter (where column_path = 'message.created_at'),
             '{{ var("source_timezone") }}'
         ) as message_created_at_zone
     from zoned_columns
