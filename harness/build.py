@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import sql
@@ -90,25 +90,30 @@ def docs(to: Target) -> None:
         )
 
 
-def explain(connection: Connection, finding: Finding) -> str:
-    """Say what a finding found: the rate, where its test measures one.
+def explained(connection: Connection, result: BuildResult) -> BuildResult:
+    """Let each finding say the rate that its test measured, where it measures one.
 
-    Runs the test's own SQL and reads nothing but its figures, never a row of the chat.
+    Runs the tests' own SQL and reads nothing but their figures, never a row of a chat.
     Leaves no transaction open.
     """
-    if finding.sql is None:
-        return finding.said
-    with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(sql.SQL(finding.sql)).fetchone() or {}
-    connection.rollback()
-    rates = [value for name, value in row.items() if name.endswith("_rate")]
-    if not {"rows_counted", "rows_total"} <= row.keys() or len(rates) != 2:
-        return finding.said
-    limit, rate = sorted(rates)
-    return (
-        f"{row['rows_counted']:,} of {row['rows_total']:,} rows ({rate:.1%}), more than "
-        f"{limit:.1%}"
+    return replace(
+        result,
+        warnings=tuple(_explained(connection, each) for each in result.warnings),
+        failures=tuple(_explained(connection, each) for each in result.failures),
     )
+
+
+def _explained(connection: Connection, finding: Finding) -> Finding:
+    if finding.sql is None or not finding.name.endswith("_rate"):
+        return finding
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(sql.SQL(finding.sql)).fetchone()
+    connection.rollback()
+    if row is None:
+        return finding
+    rate, limit = row[finding.name], row[f"max_{finding.name}"]
+    share = f"{row['rows_counted']:,} of {row['rows_total']:,} rows ({rate:.1%})"
+    return replace(finding, said=f"{share}, more than {limit:.1%}")
 
 
 def require_built(result: BuildResult) -> None:

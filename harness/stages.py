@@ -150,15 +150,13 @@ def build(
         result = dbt.build(
             session.target, arguments, step.progress, with_unit_tests=with_unit_tests
         )
-        warnings = [
-            (each.name, dbt.explain(connection, each)) for each in result.warnings
-        ]
-        _enter_build(connection, run, result, warnings, started)
+        result = dbt.explained(connection, result)
+        _enter_build(connection, run, result, started)
         step.detail = f"{result.models} models, {result.tests} tests"
-        if warnings:
-            step.detail += f", {len(warnings)} warnings"
-    for name, what in warnings:
-        session.console.warn(f"{name}: {what}")
+        if result.warnings:
+            step.detail += f", {len(result.warnings)} warnings"
+    for warning in result.warnings:
+        session.console.warn(f"{warning.name}: {warning.said}")
     dbt.require_built(result)
     return result
 
@@ -167,14 +165,13 @@ def _enter_build(
     connection: Connection,
     run: ledger.Run,
     result: dbt.BuildResult,
-    warnings: Sequence[tuple[str, str]],
     started: datetime,
 ) -> None:
     record = ledger.StepRecord(
         detail={
             "models": result.models,
             "tests": result.tests,
-            "warnings": [list(warning) for warning in warnings],
+            "warnings": [[each.name, each.said] for each in result.warnings],
             "failures": [[each.name, each.said] for each in result.failures],
         },
         status="failed" if result.failures else "done",
