@@ -35,13 +35,6 @@ _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that run on the session's server, which CI runs on two versions."""
-    for item in items:
-        if "postgres_server" in getattr(item, "fixturenames", ()):
-            item.add_marker("database")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests on the session's server: CI runs them on two versions."""
     for item in items:
         if "postgres_server" in getattr(item, "fixturenames", ()):
