@@ -121,7 +121,7 @@ class Server:
             shutil.rmtree(data)
             if self.data.is_symlink():
                 self.data.unlink()
-                data.parent.rmdir()
+            server_account.remove_data_folder(data.parent)
             self.log.unlink(missing_ok=True)
         return True
 
@@ -146,26 +146,31 @@ class Server:
         unfinished.mkdir(mode=0o700)
         if account:
             os.chown(unfinished, account.uid, account.gid)
-        program = self._program("initdb", account)
-        options = ["--username", SUPERUSER, "--auth=trust", "--encoding=UTF8"]
-        initdb = server_account.run(
-            account,
-            [program, "-D", unfinished, "--no-sync", *options, *self.locale],
-        )
-        if initdb.returncode != 0:
+        try:
+            self._initialize(unfinished, account)
+        except ServerFailed:
             shutil.rmtree(unfinished)
-            raise ServerFailed(
-                f"cannot make the database under {self.home}: "
-                f"{_last_lines(initdb.stdout)} Nothing is left of it. "
-                "Free what it lacks, or name a database with DATABASE_URL."
-            )
-        (unfinished / _MARKER).write_text(
-            "made by Carryover; ./inv db.reset removes it\n"
-        )
+            server_account.remove_data_folder(folder)
+            raise
+        if self.data.is_symlink():  # a link whose data somebody removed
+            self.data.unlink()
         unfinished.rename(folder / "data")
         if folder != self.home:
-            self.data.unlink(missing_ok=True)  # a link whose data somebody removed
             self.data.symlink_to(folder / "data")
+
+    def _initialize(self, data: Path, account: Account | None) -> None:
+        program = self._program("initdb", account)
+        options = ["--username", SUPERUSER, "--auth=trust", "--encoding=UTF8"]
+        done = server_account.run(
+            account, [program, "-D", data, "--no-sync", *options, *self.locale]
+        )
+        if done.returncode != 0:
+            raise ServerFailed(
+                f"cannot make the database under {self.home}: "
+                f"{_last_lines(done.stdout)} Nothing is left of it. "
+                "Free what it lacks, or name a database with DATABASE_URL."
+            )
+        (data / _MARKER).write_text("made by Carryover; ./inv db.reset removes it\n")
 
     def _make_database(self) -> None:
         with self._maintenance() as connection:

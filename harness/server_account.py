@@ -121,6 +121,12 @@ def new_data_folder(account: Account | None, home: Path) -> Path:
     return folder
 
 
+def remove_data_folder(folder: Path) -> None:
+    """Remove an empty folder that ``new_data_folder`` made; leave any other."""
+    if folder.parent.resolve() == SHARED.resolve():
+        folder.rmdir()
+
+
 def reachable_install(account: Account | None, install: Path, version: str) -> Path:
     """The server's installation, or a copy of it that the account can reach.
 
