@@ -22,7 +22,7 @@ from harness.errors import CheckFailed, HarnessError, Refused, one_line
 from harness.live_values import as_live
 from harness.published import FITTING_TYPES, TABLES, PublishedTable
 from harness.queries import query
-from harness.thresholds import thresholds
+from harness.variables import thresholds
 
 _LOCK_TIMEOUT = "10s"
 

@@ -20,7 +20,7 @@ from harness.errors import CheckFailed
 from harness.live_values import as_live
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
-from harness.thresholds import thresholds
+from harness.variables import source_timezone, thresholds
 
 #: How many ids a list of the results names at most; the counts are always whole.
 LISTED = 10_000
@@ -355,9 +355,18 @@ def _published_at(connection: Connection) -> datetime | None:
 
 
 def _source_timezone(connection: Connection) -> str:
-    """The zone of the source's wall-clock times, as the marts were built with it."""
-    row = connection.execute(query("built_timezone")).fetchone()
-    return str(row[0]) if row else "UTC"
+    """The zone of the source's wall-clock times, as the marts were built with it.
+
+    Before a build it is the project's: to tell what is missing needs no marts.
+    """
+    marts = f'"{settings.marts_schema()}".loaded_run'
+    built = connection.execute("select to_regclass(%s) is not null", [marts]).fetchone()
+    row = (
+        connection.execute(query("built_timezone")).fetchone()
+        if built == (True,)
+        else None
+    )
+    return str(row[0]) if row else source_timezone()
 
 
 def _findings(table: str) -> sql.Identifier:

@@ -1,13 +1,14 @@
-"""The thresholds, as ``dbt_project.yml`` states them for dbt and the harness.
+"""The project's variables, as ``dbt_project.yml`` states them for dbt and the harness.
 
-Reads the project's variables; an override in the environment is not offered, so that
-both halves always judge by the same figures.
+Reads that file only. A figure given to dbt alone, with ``--vars``, is not known here:
+change the file, so that both halves judge by the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # it publishes no types
 
@@ -27,11 +28,9 @@ class Thresholds:
 @cache
 def thresholds() -> Thresholds:
     """Read the thresholds; raises ``UsageError`` when one is missing or no rate."""
-    project = settings.PROJECT_ROOT / "dbt_project.yml"
-    variables = yaml.safe_load(project.read_text(encoding="utf-8")).get("vars", {})
     rates = {}
     for name in Thresholds.__dataclass_fields__:
-        value = variables.get(name)
+        value = _variables().get(name)
         if not isinstance(value, (int, float)) or not 0 <= value <= 1:
             raise UsageError(
                 f"the variable {name} in dbt_project.yml is {value!r}; it must be a "
@@ -39,3 +38,15 @@ def thresholds() -> Thresholds:
             )
         rates[name] = float(value)
     return Thresholds(**rates)
+
+
+def source_timezone() -> str:
+    """The zone of the source's wall-clock times, for what is not built yet."""
+    return str(_variables().get("source_timezone", "UTC"))
+
+
+@cache
+def _variables() -> dict[str, Any]:
+    project = settings.PROJECT_ROOT / "dbt_project.yml"
+    found = yaml.safe_load(project.read_text(encoding="utf-8")).get("vars")
+    return dict(found or {})

@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 from harness import ledger, publish, target
 from harness.database import Connection
 from harness.errors import CheckFailed, Refused
-from harness.thresholds import Thresholds
+from harness.variables import Thresholds
 from tests.python import world
 
 KEYS = {

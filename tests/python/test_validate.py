@@ -183,6 +183,9 @@ def test_before_a_publish_and_after_a_rollback_all_is_missing(
 ) -> None:
     world.rehearse(connection)
     assert len(validate.validate(connection).result["missing_messages"]) == 12
+    connection.execute("alter schema marts rename to put_aside")
+    assert len(validate.validate(connection).result["missing_messages"]) == 12
+    connection.execute("alter schema put_aside rename to marts")
     publish.publish(connection)
     rollback.rollback(connection)
     assert len(validate.validate(connection).result["missing_chats"]) == 3
