@@ -17,35 +17,53 @@ from harness import database, embedded, migration, settings, stages, status
 from harness.cli import file_argument, task
 from harness.console import Console
 from harness.errors import UsageError
+from harness.load.dumps import require_dumps
+from harness.load.selection import parse_tables
 from harness.stages import Inputs
 from harness.validate import require_valid
 
 DUMP_HELP = {
-    "dump": "the MySQL or MariaDB dump; - is standard input",
+    "dump": "a MySQL or MariaDB dump, compressed or not, or a mydumper directory; "
+    "- is standard input; give it again for more files",
     "bookings": "bookings-created.json of phase 4; else the live bookings are taken",
     "users": "user-id-mapping.json of phase 1; else user ids stay as they are",
 }
 EXECUTE_HELP = "change the live tables; without it the plan is printed"
 
 
-def _inputs(dump: str, bookings: str | None, users: str | None) -> Inputs:
-    return Inputs(
-        file_argument(dump) or dump, file_argument(bookings), file_argument(users)
-    )
+TABLES_HELP = "land these tables, chat,message, or '*' for all; else the models'"
 
 
-@task(help={**DUMP_HELP, "json": "print what was loaded as JSON"})
+def _dumps(paths: list[str]) -> list[str]:
+    return [file_argument(path) or path for path in paths]
+
+
+def _inputs(dump: list[str], bookings: str | None, users: str | None) -> Inputs:
+    return Inputs(_dumps(dump), file_argument(bookings), file_argument(users))
+
+
+@task(
+    help={
+        **DUMP_HELP,
+        "tables": TABLES_HELP,
+        "json": "print what was loaded as JSON",
+    },
+    iterable=["dump"],
+)
 def load(
     _: Context,
-    dump: str,
+    dump: list[str],
     bookings: str | None = None,
     users: str | None = None,
+    tables: str | None = None,
     json: bool = False,
 ) -> None:
     """Land a dump's tables in staging, every row or its reason."""
+    inputs = _inputs(require_dumps(dump), bookings, users)
+    selection = parse_tables(tables)
     console = Console(quiet=json)
     session = stages.open_session(console, "load", names_run=False)
-    result = stages.load(session, _inputs(dump, bookings, users))
+    result = stages.load(session, inputs, selection)
     if json:
         console.result(_as_json(status.load_report(result)))
         return
@@ -56,7 +74,10 @@ def load(
             for t in result.tables
         ],
     )
-    console.note("next: ./inv audit.landing, then ./inv build (or dbt build)")
+    if selection.is_for_models:
+        console.note("next: ./inv audit.landing, then ./inv build (or dbt build)")
+    else:
+        console.note("next: ./inv db.psql")
 
 
 @task(
@@ -156,18 +177,19 @@ def status_(_: Context, json: bool = False) -> None:
     console.result(_as_json(found.as_dict()) if json else found.as_text())
 
 
-@task(help={**DUMP_HELP, "execute": EXECUTE_HELP})
+@task(help={**DUMP_HELP, "execute": EXECUTE_HELP}, iterable=["dump"])
 def migrate(
     _: Context,
-    dump: str,
+    dump: list[str],
     bookings: str | None = None,
     users: str | None = None,
     execute: bool = False,
 ) -> None:
     """Carry a dump all the way: load, check, build, publish, validate."""
+    inputs = _inputs(require_dumps(dump), bookings, users)
     session = stages.open_session(Console(), "migrate", names_run=False)
     migration.prepare_target(session)
-    migration.migrate(session, _inputs(dump, bookings, users), execute=execute)
+    migration.migrate(session, inputs, execute=execute)
 
 
 @task(help={"sample": "the sample to carry: marketplace (default) or bookingless"})
@@ -182,7 +204,7 @@ def demo(_: Context, sample: str = "marketplace") -> None:
     stages.require_rehearsal(session)
     stages.create_target(session)
     inputs = Inputs(
-        str(dumps[0]),
+        [str(dumps[0])],
         str(folder / "bookings-created.json"),
         str(folder / "user-id-mapping.json"),
     )

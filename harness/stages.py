@@ -17,14 +17,20 @@ from harness.audit import AuditResult, run_checkpoint
 from harness.console import Console
 from harness.database import Connection
 from harness.errors import CheckFailed, Refused
+from harness.landed import require_landed
 from harness.load import LoadResult, landing
+from harness.load.selection import FOR_MODELS, Selection
+
+#: More dumps, or tables, than these are counted on a step's line, not named.
+_NAMED = 3
+_NAMED_TABLES = 6
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files that a migration reads; ``-`` as the dump is standard input."""
+    """The files that a migration reads; ``-`` among the dumps is standard input."""
 
-    dump: str
+    dumps: Sequence[str]
     bookings: str | None = None
     users: str | None = None
 
@@ -73,27 +79,28 @@ def require_rehearsal(session: Session) -> None:
         )
 
 
-def load(session: Session, inputs: Inputs) -> LoadResult:
-    """Land the dump and the two files of earlier phases as a new run."""
+def load(
+    session: Session, inputs: Inputs, selection: Selection = FOR_MODELS
+) -> LoadResult:
+    """Land the dumps and the two files of earlier phases as a new run."""
     started = datetime.now(timezone.utc)
     run_id = ledger.new_run_id()
     connection = session.connection
-    name = Path(inputs.dump).name if inputs.dump != "-" else "standard input"
-    with session.console.step(f"loading {name}") as step:
+    with session.console.step(f"loading {_named(inputs.dumps)}") as step:
         with database.committed(connection):
             result = landing.load(
                 connection,
                 run_id=run_id,
-                dump=inputs.dump,
+                dumps=inputs.dumps,
                 bookings=inputs.bookings,
                 users=inputs.users,
                 live_schema=settings.live_schema(),
+                selection=selection,
                 on_progress=step.progress,
             )
             _enter_load(session, run_id, result, started)
             filled = target.fill(connection)
-        rows = ", ".join(f"{t.rows_loaded:,} {t.name}" for t in result.tables)
-        step.detail = f"{rows} rows{_filled(filled)}"
+        step.detail = f"{_loaded(result)}{_filled(filled)}"
     for warning in result.warnings:
         session.console.warn(warning)
     rejected = sum(table.rows_rejected for table in result.tables)
@@ -112,6 +119,8 @@ def audit(session: Session, name: str) -> AuditResult:
     """
     connection = session.connection
     run = ledger.current_run(connection)
+    if name == "landing":
+        require_landed(connection)
     connection.rollback()
     started = datetime.now(timezone.utc)
     with session.console.step(f"checking {name} tables") as step:
@@ -141,9 +150,13 @@ def audit(session: Session, name: str) -> AuditResult:
 def build(
     session: Session, arguments: Sequence[str] = (), *, with_unit_tests: bool = False
 ) -> dbt.BuildResult:
-    """Build and test the models; raises ``CheckFailed`` when one fails."""
+    """Build and test the models; raises ``CheckFailed`` when one fails.
+
+    Raises ``Refused`` when the landed tables are not those that the models read.
+    """
     connection = session.connection
     run = ledger.current_run(connection)
+    require_landed(connection)
     connection.rollback()
     started = datetime.now(timezone.utc)
     with session.console.step("building and testing the models") as step:
@@ -206,6 +219,8 @@ def run_publish(session: Session) -> publish.Plan:
 
 def run_validate(session: Session, *, in_use: bool = False) -> validate.Validation:
     """Compare every live row with the source; what to do of a fault is the caller's."""
+    ledger.current_run(session.connection)
+    require_landed(session.connection)
     with session.console.step("validating every row") as step:
         validation = validate.validate(session.connection, in_use=in_use)
         expected = sum(validation.result["expected_rows"].values())
@@ -271,6 +286,8 @@ def _enter_load(
             "read": table.rows_read,
             "loaded": table.rows_loaded,
             "rejected": table.rows_rejected,
+            "bytes": table.bytes,
+            "seconds": round(table.seconds, 3),
         }
         for table in result.tables
     }
@@ -284,6 +301,20 @@ def _enter_load(
         },
     )
     ledger.add_step(connection, run_id, "load", started, record)
+
+
+def _named(dumps: Sequence[str]) -> str:
+    """The dumps' base names, as a step is called."""
+    names = [Path(dump).name if dump != "-" else "standard input" for dump in dumps]
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} dumps"
+
+
+def _loaded(result: LoadResult) -> str:
+    """How many rows were loaded, by table when they are few."""
+    if len(result.tables) > _NAMED_TABLES:
+        rows = sum(table.rows_loaded for table in result.tables)
+        return f"{rows:,} rows of {len(result.tables)} tables"
+    return ", ".join(f"{t.rows_loaded:,} {t.name}" for t in result.tables) + " rows"
 
 
 def _filled(filled: dict[str, int]) -> str:

@@ -105,7 +105,11 @@ def read_status(connection: Connection) -> Status:
 
 
 def load_report(result: LoadResult) -> dict[str, Any]:
-    """What ``load --json`` prints."""
+    """What ``load --json`` prints.
+
+    A table's bytes are those of its rows as landed; those of the run are the dumps'
+    own, compressed where they are.
+    """
     return {
         "run_id": result.run_id,
         "tables": [
@@ -114,6 +118,8 @@ def load_report(result: LoadResult) -> dict[str, Any]:
                 "statements": table.statements,
                 "rows": table.rows_loaded,
                 "rejected": table.rows_rejected,
+                "bytes": table.bytes,
+                "seconds": round(table.seconds, 3),
             }
             for table in result.tables
         ],
@@ -127,8 +133,14 @@ def load_report(result: LoadResult) -> dict[str, Any]:
             }
             for item in result.inputs
         ],
+        "producer": result.producer,
+        "time_zone": result.time_zone,
+        "rejected_reasons": dict(result.rejected_reasons),
         "warnings": list(result.warnings),
-        "seconds": result.seconds,
+        "rows": sum(table.rows_loaded for table in result.tables),
+        "rejected": sum(table.rows_rejected for table in result.tables),
+        "bytes": sum(item.bytes for item in result.inputs if item.kind == "dump"),
+        "seconds": round(result.seconds, 3),
     }
 
 

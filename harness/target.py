@@ -16,6 +16,7 @@ from psycopg import sql
 from harness import settings
 from harness.database import Connection
 from harness.errors import Refused
+from harness.landed import find_landed
 from harness.queries import query
 
 #: A UUID in lower case, as PostgreSQL writes it (RFC 9562, section 4).
@@ -125,15 +126,12 @@ def fill(connection: Connection) -> dict[str, int]:
     """Give a rehearsal the people and the migrated bookings of the landed dump.
 
     Earlier phases of a real migration have brought both; a rehearsal has only the dump.
-    Returns the rows added by table; empty when the target is not a rehearsal's or
-    nothing is landed.
+    Returns the rows added by table; empty when the target is not a rehearsal's or the
+    tables that the models read are not landed.
     """
     if not {"profiles", "bookings"} <= set(rehearsal_tables(connection)):
         return {}
-    landed = connection.execute(
-        "select to_regclass(%s) is not null", [f'"{settings.staging_schema()}".loads']
-    ).fetchone()
-    if not (landed and landed[0]):
+    if not find_landed(connection).is_complete:
         return {}
     connection.execute(
         query("rehearsal_people", uuid_pattern=sql.Literal(UUID_PATTERN))

@@ -7,6 +7,7 @@ Pure: no I/O.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from harness.load.errors import Unreadable
@@ -75,15 +76,25 @@ class Catalog:
     def __init__(self, wanted: Collection[str] | None) -> None:
         self._wanted = None if wanted is None else frozenset(wanted)
         self.database: str | None = None
+        #: The file that is being read, and from which file a table's rows came.
+        self.file: str | None = None
+        self.origins: dict[str, str] = {}
         self.tables: dict[str, Table] = {}
         self.names: dict[str, None] = {}
         self.views: dict[str, None] = {}
+        #: Triggers, routines and events by kind; what they insert is no data.
+        self.routines: Counter[str] = Counter()
+        self._spelled: dict[str, str] = {}
         #: The wanted tables that rows were read for.
         self.filled: set[str] = set()
 
     def is_wanted(self, name: str) -> bool:
         """Whether the rows of this table are to be read."""
         return self._wanted is None or name.lower() in self._wanted
+
+    def unfilled(self) -> list[Table]:
+        """The wanted tables that no row was read for."""
+        return [table for key, table in self.tables.items() if key not in self.filled]
 
     def use(self, tokens: Sequence[Token]) -> None:
         """``USE database``."""
@@ -102,8 +113,11 @@ class Catalog:
             self.names.pop(name.lower(), None)
             self.tables.pop(name.lower(), None)
             self.views[name.lower()] = None
-        elif kind in _ROUTINES and not is_whole and _is_cut(tokens):
-            raise Unreadable(f"a {kind} with a body and no DELIMITER", tokens[at].start)
+        elif kind in _ROUTINES:
+            if not is_whole and _is_cut(tokens):
+                what = f"a {kind} with a body and no DELIMITER"
+                raise Unreadable(what, tokens[at].start)
+            self.routines[kind.lower()] += 1
 
     def _create_table(self, tokens: Sequence[Token], at: int) -> None:
         at = _behind_if(tokens, at)
@@ -112,12 +126,18 @@ class Catalog:
         self.names[key] = None
         if not self.is_wanted(key):
             return
+        if self._spelled.setdefault(key, name) != name:
+            what = (
+                f"the tables {self._spelled[key]} and {name}, in PostgreSQL one name,"
+            )
+            raise Unreadable(what, tokens[at].start)
         known = self.tables.get(key)
         if known is not None and known.database != database:
             raise Unreadable(_second(name, known.database, database), tokens[at].start)
         if key in self.filled:
             if tokens[at - 1].is_word("EXISTS"):
                 return
+            self._refuse_elsewhere(name, tokens[at])
             raise Unreadable(f"CREATE TABLE {name} after its rows", tokens[at].start)
         columns = table_columns(tokens, behind)
         if any(token.is_word("SELECT") for token in tokens[behind:]):
@@ -170,7 +190,14 @@ class Catalog:
 
     def _refuse_filled(self, verb: str, name: str, token: Token) -> None:
         if name.lower() in self.filled:
+            self._refuse_elsewhere(name, token)
             raise Unreadable(f"{verb} of {name} after its rows were read", token.start)
+
+    def _refuse_elsewhere(self, name: str, token: Token) -> None:
+        origin = self.origins.get(name.lower())
+        if origin is not None and origin != self.file:
+            what = f"a second table {name} (rows of the first are in {origin})"
+            raise Unreadable(what, token.start)
 
 
 def _second(name: str, first: str | None, second: str | None) -> str:

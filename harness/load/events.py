@@ -35,7 +35,8 @@ class CopyBlock:
 class RejectedRow:
     """A row that cannot be landed unaltered, where it begins, and why.
 
-    ``line`` counts from 1, ``byte_offset`` from 0 in the decompressed stream.
+    ``line`` counts from 1, ``byte_offset`` from 0 in the decompressed stream of
+    ``file``, which is empty when the reader reads no file.
     """
 
     table: str
@@ -43,6 +44,7 @@ class RejectedRow:
     byte_offset: int
     reason: str
     excerpt: str
+    file: str = ""
 
 
 Event = TableFound | CopyBlock | RejectedRow
@@ -67,7 +69,9 @@ class DumpSummary:
     """What a whole dump was found to be; complete when every event was taken.
 
     ``tables`` and ``views`` name everything the dump creates, wanted or not.
-    ``time_zone`` and ``charset`` are those under which the wanted rows stand.
+    ``time_zone`` and ``charset`` are those under which the wanted rows stand;
+    ``charsets`` and ``sql_modes`` name all that stood over rows. ``routines`` counts
+    triggers, procedures, functions and events by kind.
     """
 
     producer: str | None = None
@@ -76,5 +80,8 @@ class DumpSummary:
     charset: str | None = None
     tables: list[str] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
+    charsets: list[str] = field(default_factory=list)
+    sql_modes: list[str] = field(default_factory=list)
+    routines: dict[str, int] = field(default_factory=dict)
     counts: dict[str, TableCount] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

@@ -159,6 +159,12 @@ class Inserts:
         self._time_zone = [zone]
         self._summary.time_zone = zone
         self._summary.charset = self._session.charset
+        for name, names in (
+            (self._session.charset, self._summary.charsets),
+            (self._session.sql_mode, self._summary.sql_modes),
+        ):
+            if name not in names:
+                names.append(name)
 
     def _declared(
         self,

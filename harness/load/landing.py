@@ -1,7 +1,7 @@
-"""Lands a dump and the two JSON files in the ``staging`` schema, whole or not at all.
+"""Lands dumps and the two JSON files in the ``staging`` schema, whole or not at all.
 
-Owns the course of a load: inputs checked, dump landed, tables replaced, in the caller's
-one transaction, which the caller commits. New tables are filled in a schema of their
+Owns the course of a load: inputs checked, dumps landed, tables replaced, in the one
+transaction of the caller, who commits it. New tables are filled in a schema of their
 own and change places with the previous ones at the very end, so that these stay
 readable meanwhile. Never touches another schema, but reads the live bookings when no
 file says which bookings were created.
@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 
-from harness import settings
 from harness.load import staging
-from harness.load.errors import DumpError
+from harness.load.dumps import find_dumps
 from harness.load.events import CopyBlock, DumpSummary, RejectedRow, TableFound
 from harness.load.inputs import BookingsFile, UsersFile, read_bookings, read_users
-from harness.load.reader import DumpReader
+from harness.load.parts import Effort, LoadReader, Outcome
 from harness.load.result import InputFile, LoadResult, TableLoad
 from harness.load.schema import Table
-from harness.load.source import Progress, Source, open_dump
+from harness.load.selection import FOR_MODELS, Selection, check_selection
+from harness.load.source import Progress
 
 
 @dataclass(frozen=True)
@@ -46,52 +47,58 @@ def load(
     connection: psycopg.Connection,
     *,
     run_id: str,
-    dump: str,
+    dumps: Sequence[str],
     bookings: str | None,
     users: str | None,
     live_schema: str,
+    selection: Selection = FOR_MODELS,
     on_progress: Progress | None = None,
 ) -> LoadResult:
     """Replace the landing tables by what these files hold, without committing.
 
-    ``dump`` is a path or ``-``; without ``bookings`` the created bookings are those of
-    ``<live_schema>.bookings``; without ``users`` the user ids stay. ``on_progress`` is
-    called with bytes read and their total, 0 when it is not known.
+    ``dumps`` are paths of files or mydumper directories, or ``-``; they are read one
+    after the other. Without ``bookings`` the created bookings are those of
+    ``<live_schema>.bookings``; without ``users`` the user ids stay. ``selection`` says
+    which tables are landed. ``on_progress`` is called with bytes read and their total,
+    0 when it is not known.
 
     Raises ``InputError`` or ``DumpError``; the caller then rolls back, and the previous
     landing tables are whole.
     """
     started = time.monotonic()
+    found = find_dumps(dumps)
     files = _Inputs(
         read_bookings(bookings) if bookings else None,
         read_users(users) if users else None,
     )
-    if files.bookings is None:
+    if files.bookings is None and selection.is_for_models:
         staging.check_live_bookings(connection, live_schema)
-    with open_dump(dump, on_progress) as source:
-        staging.begin(connection)
-        wanted = {*settings.REQUIRED_COLUMNS, *settings.OPTIONAL_TABLES}
-        reader = DumpReader(source.chunks(), tables=wanted, name=source.name)
-        landed = _land(connection, reader)
-    _check_required(source.name, reader.summary, landed.tables)
-    _land_files(connection, files, live_schema)
-    tables = _tables(reader.summary, landed.tables)
+    staging.begin(connection)
+    reader = LoadReader(found, tables=selection.names, on_progress=on_progress)
+    landed = _land(connection, reader)
+    read = reader.outcome
+    summary = read.summary
+    check_selection(selection, read.name, summary.tables, summary.views, landed.tables)
+    if files.bookings is None and staging.has_live_bookings(connection, live_schema):
+        staging.take_live_bookings(connection, live_schema)
+    _land_files(connection, files)
+    tables = _tables(read, landed.tables)
     staging.describe_tables(connection, tables, list(landed.tables.values()))
-    _describe_load(connection, run_id, source, reader.summary, files)
+    _describe_load(connection, run_id, read, files)
     staging.finish(connection)
     return LoadResult(
         run_id=run_id,
         tables=tables,
-        inputs=_input_files(source, tables, files),
+        inputs=_input_files(read, files),
         rejected_reasons=dict(landed.reasons.most_common()),
-        producer=reader.summary.producer,
-        time_zone=reader.summary.time_zone,
-        warnings=_warnings(source.name, reader.summary, files),
+        producer=summary.producer,
+        time_zone=summary.time_zone,
+        warnings=_warnings(summary, files),
         seconds=time.monotonic() - started,
     )
 
 
-def _land(connection: psycopg.Connection, reader: DumpReader) -> _Landed:
+def _land(connection: psycopg.Connection, reader: LoadReader) -> _Landed:
     """Write the dump's tables and rejected rows as they come."""
     landed = _Landed()
     with staging.Writer(connection) as writer:
@@ -107,28 +114,7 @@ def _land(connection: psycopg.Connection, reader: DumpReader) -> _Landed:
     return landed
 
 
-def _check_required(name: str, summary: DumpSummary, tables: dict[str, Table]) -> None:
-    """Raise ``DumpError`` unless the dump has what the models read."""
-    found = ", ".join(summary.tables) or "none"
-    for table, columns in settings.REQUIRED_COLUMNS.items():
-        if table not in tables:
-            kind = "only a view" if table in summary.views else "no table"
-            raise DumpError(
-                f"{name} has {kind} {table}; tables found: {found}. Nothing was "
-                "loaded. Dump the whole database of the chat system."
-            )
-        has = {column.name for column in tables[table].columns}
-        missing = [column for column in columns if column not in has]
-        if missing:
-            raise DumpError(
-                f"the table {table} in {name} has no column {', '.join(missing)}; "
-                f"tables found: {found}. Nothing was loaded. "
-                "Dump the database of the chat system in the version that is specified."
-            )
-
-
-def _tables(summary: DumpSummary, tables: dict[str, Table]) -> tuple[TableLoad, ...]:
-    counts = ((name, summary.counts[name]) for name in sorted(tables))
+def _tables(read: Outcome, tables: dict[str, Table]) -> tuple[TableLoad, ...]:
     return tuple(
         TableLoad(
             name=name,
@@ -136,51 +122,50 @@ def _tables(summary: DumpSummary, tables: dict[str, Table]) -> tuple[TableLoad, 
             rows_read=count.rows_read,
             rows_loaded=count.rows_loaded,
             rows_rejected=count.rows_rejected,
+            bytes=effort.bytes,
+            seconds=effort.seconds,
         )
-        for name, count in counts
+        for name, count, effort in (
+            (name, read.summary.counts[name], read.efforts.get(name, Effort()))
+            for name in sorted(tables)
+        )
     )
 
 
-def _land_files(
-    connection: psycopg.Connection, files: _Inputs, live_schema: str
-) -> None:
-    if files.bookings is None:
-        staging.take_live_bookings(connection, live_schema)
-    else:
-        rows = [(r.id, r.is_success, r.error) for r in files.bookings.results]
-        columns = ("id", "success", "error")
-        staging.copy_rows(connection, "bookings_created", columns, rows)
-    mapping = files.users.mapping if files.users else {}
-    columns_of_users = ("old_id", "new_id")
+def _land_files(connection: psycopg.Connection, files: _Inputs) -> None:
+    results = files.bookings.results if files.bookings else ()
     staging.copy_rows(
-        connection, "user_id_mapping", columns_of_users, list(mapping.items())
+        connection,
+        "bookings_created",
+        ("id", "success", "error"),
+        [(r.id, r.is_success, r.error) for r in results],
+    )
+    mapping = files.users.mapping if files.users else {}
+    staging.copy_rows(
+        connection, "user_id_mapping", ("old_id", "new_id"), list(mapping.items())
     )
 
 
 def _describe_load(
-    connection: psycopg.Connection,
-    run_id: str,
-    source: Source,
-    summary: DumpSummary,
-    files: _Inputs,
+    connection: psycopg.Connection, run_id: str, read: Outcome, files: _Inputs
 ) -> None:
     staging.describe_load(
         connection,
         run_id=run_id,
-        dump_name=source.name,
-        dump_bytes=source.bytes_read,
-        dump_sha256=source.sha256,
-        dump_time_zone=summary.time_zone,
+        dump_name=read.name,
+        dump_bytes=read.bytes,
+        dump_sha256=read.sha256,
+        dump_time_zone=read.summary.time_zone,
         has_bookings_file=files.bookings is not None,
         has_users_file=files.users is not None,
     )
 
 
-def _input_files(
-    source: Source, tables: tuple[TableLoad, ...], files: _Inputs
-) -> tuple[InputFile, ...]:
-    rows = sum(table.rows_read for table in tables)
-    found = [InputFile("dump", source.name, source.bytes_read, source.sha256, rows)]
+def _input_files(read: Outcome, files: _Inputs) -> tuple[InputFile, ...]:
+    found = [
+        InputFile("dump", dump.name, dump.bytes, dump.sha256, dump.rows)
+        for dump in read.dumps
+    ]
     if files.bookings:
         file, rows = files.bookings.file, len(files.bookings.results)
         found.append(InputFile("bookings", file.name, file.bytes, file.sha256, rows))
@@ -190,13 +175,8 @@ def _input_files(
     return tuple(found)
 
 
-def _warnings(name: str, summary: DumpSummary, files: _Inputs) -> tuple[str, ...]:
-    found = [f"{name}, {warning}" for warning in summary.warnings]
-    if not summary.has_trailer:
-        found.append(
-            f"{name} does not sign its end, so that a dump cut short between two "
-            "statements could not be told from a whole one"
-        )
+def _warnings(summary: DumpSummary, files: _Inputs) -> tuple[str, ...]:
+    found = list(summary.warnings)
     for read in (files.bookings, files.users):
         found.extend(read.file.warnings if read else ())
     return tuple(found)

@@ -83,7 +83,9 @@ class DumpReader:
 
     ``chunks`` are the decompressed bytes in pieces of any size; ``tables`` the
     lower-case names of the tables whose rows are wanted, ``None`` for every table;
-    ``name`` what errors call the dump.
+    ``name`` what errors call the dump. A dump that is one part of several is given the
+    ``catalog`` of all, which knows the wanted tables; the caller then asks it for those
+    without rows.
     """
 
     def __init__(
@@ -92,11 +94,13 @@ class DumpReader:
         *,
         tables: Collection[str] | None = None,
         name: str = "the dump",
+        catalog: Catalog | None = None,
     ) -> None:
         self._name = name
         self._window = Window(chunks)
         self._session = Session()
-        self._catalog = Catalog(tables)
+        self._catalog = catalog or Catalog(tables)
+        self._is_part = catalog is not None
         self._producer = Producer()
         self._delimiter = b";"
         self._has_statements = False
@@ -122,9 +126,9 @@ class DumpReader:
         except Incomplete as incomplete:
             raise self._cut_short(f"in the middle of {incomplete.inside}") from None
         self._finish()
-        for key, table in self._catalog.tables.items():
-            if key not in self._catalog.filled:
-                self.summary.counts[key] = TableCount()
+        if not self._is_part:
+            for table in self._catalog.unfilled():
+                self.summary.counts[table.name] = TableCount()
                 yield TableFound(table)
 
     def _open(self) -> None:
@@ -212,11 +216,14 @@ class DumpReader:
         elif not word and window.data.startswith(self._delimiter, at):
             window.position = at + len(self._delimiter)
         elif word not in _KNOWN:
+            if window.data.startswith(b"<?xml", at):
+                raise Unreadable("XML (mysqldump --xml)", at)
             start = word or repr(chr(window.data[at]))
             raise Unreadable(f"a statement that begins with {start}", at)
         else:
             statement = self._whole_statement()
-            tokens = tokenize(statement, self._session.mode)
+            decode = client_decoder(self._session.charset)
+            tokens = tokenize(statement, self._session.mode, decode)
             try:
                 self._carry_out(word, tokens)
             except Unreadable as unreadable:
@@ -313,6 +320,7 @@ class DumpReader:
         summary.has_trailer = producer.has_trailer
         summary.tables = list(self._catalog.names)
         summary.views = list(self._catalog.views)
+        summary.routines = dict(self._catalog.routines)
 
     def _place(self, at: int) -> Place:
         return Place(self._window.line_of(at), self._window.offset_of(at))

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TableLoad:
-    """One landed table; ``rows_read`` is ``rows_loaded`` + ``rows_rejected``."""
+    """One landed table; ``rows_read`` is ``rows_loaded`` + ``rows_rejected``.
+
+    ``bytes`` are those of its rows as they were landed, ``seconds`` those that reading
+    and landing them took.
+    """
 
     name: str
     statements: int
     rows_read: int
     rows_loaded: int
     rows_rejected: int
+    bytes: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,11 @@ class Session:
         return _mode(self._system.get("sql_mode") or "")
 
     @property
+    def sql_mode(self) -> str:
+        """The ``sql_mode`` that the dump sets, as written; empty when it sets none."""
+        return self._system.get("sql_mode") or ""
+
+    @property
     def charset(self) -> str:
         """The character set of the dump's bytes from here on."""
         name = self._system.get("character_set_client")

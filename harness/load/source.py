@@ -1,7 +1,7 @@
 """Opens a dump: a file, a compressed file or standard input.
 
-Owns the refusal of what is no single dump file, and the file's size and SHA-256, which
-are taken while it streams by. Reads the file once and writes nothing.
+Owns the file's size and SHA-256, which are taken while it streams by. Reads the file
+once and writes nothing.
 """
 
 from __future__ import annotations
@@ -61,12 +61,15 @@ class Source:
 
 
 @contextmanager
-def open_dump(path: str, on_progress: Progress | None = None) -> Iterator[Source]:
-    """Open a dump for reading; ``-`` is standard input.
+def open_dump(
+    path: str, on_progress: Progress | None = None, *, name: str | None = None
+) -> Iterator[Source]:
+    """Open one file of a dump for reading; ``-`` is standard input.
+
+    ``name`` is what errors call it, the file's own name without it.
 
     ``on_progress`` is called with the bytes of the file that were read and their total,
-    0 when it is not known. Raises ``InputError`` when there is no such file or it is a
-    directory.
+    0 when it is not known. Raises ``InputError`` when the file cannot be opened.
     """
     if path == STANDARD_INPUT:
         if sys.stdin.isatty():
@@ -77,48 +80,11 @@ def open_dump(path: str, on_progress: Progress | None = None) -> Iterator[Source
         yield Source(sys.stdin.buffer, "standard input", 0, on_progress)
         return
     file = Path(path)
-    check_is_file(file)
     try:
         stream = file.open("rb")
     except OSError as error:
         raise InputError(
-            f"cannot read {path}: {error.strerror}. Nothing was loaded."
+            f"cannot read {path}: {error.strerror}. Nothing was loaded. Check the path."
         ) from None
     with stream:
-        yield Source(stream, file.name, file.stat().st_size, on_progress)
-
-
-def check_is_file(path: Path) -> None:
-    """Raise ``InputError`` unless ``path`` may be a dump; directories are named."""
-    if not path.exists():
-        raise InputError(
-            f"there is no file {path}. Nothing was loaded. Check the path of the dump."
-        )
-    if path.is_dir():
-        raise InputError(
-            f"{path} is {_directory_kind(path)}. Nothing was loaded. "
-            f"{_DIRECTORY_ADVICE}"
-        )
-    if path.name.startswith("@."):
-        raise InputError(
-            f"{path} is part of a MySQL Shell dump. Nothing was loaded. "
-            f"{_DIRECTORY_ADVICE}"
-        )
-
-
-_DIRECTORY_ADVICE = (
-    "Load it into a MySQL server and dump that into one file: "
-    "mysqldump --result-file=FILE DATABASE."
-)
-
-
-def _directory_kind(path: Path) -> str:
-    names = {entry.name for entry in path.iterdir()}
-    if any(name.startswith("@.") for name in names):
-        return "a MySQL Shell dump (util.dumpInstance, util.dumpSchemas)"
-    if any("-schema.sql" in name for name in names):
-        return "a mydumper directory"
-    stems = {name[: -len(".sql")] for name in names if name.endswith(".sql")}
-    if any(f"{stem}.txt" in names for stem in stems):
-        return "the output of mysqldump --tab"
-    return "a directory, not a dump"
+        yield Source(stream, name or file.name, file.stat().st_size, on_progress)

@@ -18,6 +18,7 @@ from harness import settings
 from harness.errors import InputError
 from harness.load.errors import DumpError
 from harness.load.events import CopyBlock, RejectedRow
+from harness.load.names import check_names
 from harness.load.result import TableLoad
 from harness.load.schema import Table
 
@@ -25,7 +26,7 @@ from harness.load.schema import Table
 _OWN_TABLES = {
     "rejected_rows": (
         "_row bigint generated always as identity, table_name text, line bigint, "
-        "byte_offset bigint, reason text, excerpt text"
+        "byte_offset bigint, reason text, excerpt text, file_name text"
     ),
     "loaded_tables": (
         "table_name text, statements bigint, rows_read bigint, rows_loaded bigint, "
@@ -46,14 +47,16 @@ _OWN_TABLES = {
         "_row bigint generated always as identity, old_id text, new_id text"
     ),
 }
-_REJECTED_COLUMNS = ("table_name", "line", "byte_offset", "reason", "excerpt")
+_REJECTED_COLUMNS = (
+    "table_name",
+    "line",
+    "byte_offset",
+    "reason",
+    "excerpt",
+    "file_name",
+)
 #: Rejected rows are written in batches of this many, so that they need no memory.
 _REJECTED_BATCH = 1_000
-_LONGEST_IDENTIFIER = 63
-#: Names that PostgreSQL keeps for itself, and the one that numbers the rows.
-_RESERVED_COLUMNS = frozenset(
-    {"_row", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
-)
 
 
 def begin(connection: psycopg.Connection) -> None:
@@ -86,11 +89,16 @@ def finish(connection: psycopg.Connection) -> None:
     connection.execute(sql.SQL("drop schema {}").format(sql.Identifier(new)))
 
 
-def check_live_bookings(connection: psycopg.Connection, live_schema: str) -> None:
-    """Raise ``InputError`` when there is no live table to take the bookings from."""
+def has_live_bookings(connection: psycopg.Connection, live_schema: str) -> bool:
+    """Whether there is a live table to take the bookings from."""
     relation = sql.Identifier(live_schema, "bookings").as_string(connection)
     row = connection.execute("select to_regclass(%s)", [relation]).fetchone()
-    if row is None or row[0] is None:
+    return row is not None and row[0] is not None
+
+
+def check_live_bookings(connection: psycopg.Connection, live_schema: str) -> None:
+    """Raise ``InputError`` when there is no live table to take the bookings from."""
+    if not has_live_bookings(connection, live_schema):
         raise InputError(
             f"there is no table {live_schema}.bookings that tells which bookings were "
             "migrated. Nothing was loaded. Give their file: --bookings "
@@ -210,7 +218,7 @@ class Writer:
         """Make the landing table of a table that the dump has."""
         self._end_copy()
         names = [column.name for column in table.columns]
-        _check_names(table.name, names)
+        check_names(table)
         columns = sql.SQL(", ").join(
             sql.SQL("{} text").format(sql.Identifier(name)) for name in names
         )
@@ -251,7 +259,7 @@ class Writer:
 
     def _write_rejected(self) -> None:
         rows = [
-            (row.table, row.line, row.byte_offset, row.reason, row.excerpt)
+            (row.table, row.line, row.byte_offset, row.reason, row.excerpt, row.file)
             for row in self._rejected
         ]
         copy_rows(self._connection, "rejected_rows", _REJECTED_COLUMNS, rows)
@@ -275,22 +283,6 @@ def _create(connection: psycopg.Connection, name: str, columns: sql.Composable) 
             sql.Identifier(_new_schema(), name), columns
         )
     )
-
-
-def _check_names(table: str, columns: Sequence[str]) -> None:
-    """Raise ``DumpError`` for names that a landing table cannot have."""
-    if table in _OWN_TABLES:
-        raise DumpError(
-            f"the dump's table {table} has the name of a table that every load writes. "
-            "Nothing was loaded. Rename it in MySQL and dump it again."
-        )
-    for name in (table, *columns):
-        is_reserved = name in _RESERVED_COLUMNS and name != table
-        if is_reserved or len(name.encode()) > _LONGEST_IDENTIFIER:
-            raise DumpError(
-                f"PostgreSQL cannot have the name {name} of the table {table}. "
-                "Nothing was loaded. Rename it in MySQL and dump it again."
-            )
 
 
 def _tables_in(connection: psycopg.Connection, schema: str) -> list[str]:

@@ -34,7 +34,7 @@ def load(connection: Connection, dump: Path, **given: Any) -> LoadResult:
         **given,
     }
     return landing.load(
-        connection, run_id="run-1", dump=str(dump), live_schema="public", **arguments
+        connection, run_id="run-1", dumps=[str(dump)], live_schema="public", **arguments
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.load import DumpError, compression
+from harness.load.dumps import find_dumps
 from harness.load.source import open_dump
 
 CONTENT = b"INSERT INTO `t` VALUES (1,'x');\n" * 40_000
@@ -121,17 +122,16 @@ def folder_with(*names: str) -> Callable[[Path], Path]:
     ("make", "named"),
     [
         (lambda folder: folder / "missing.sql", r"no file .*missing\.sql"),
-        (folder_with("other.txt"), "a directory, not a dump"),
+        (folder_with("other.txt"), "a directory, but neither"),
         (folder_with("@.json", "@.done.json"), "MySQL Shell dump"),
-        (folder_with("metadata", "d.t-schema.sql", "d.t.sql"), "mydumper directory"),
         (folder_with("t.sql", "t.txt"), "mysqldump --tab"),
     ],
 )
 def test_what_is_no_file_is_named(
     tmp_path: Path, make: Callable[[Path], Path], named: str
 ) -> None:
-    with pytest.raises(InputError, match=named), open_dump(str(make(tmp_path))):
-        pass
+    with pytest.raises(InputError, match=named):
+        find_dumps([str(make(tmp_path))])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,243 @@
+"""Reads several files as one load: each with its own state, all with one catalog.
+
+Owns what the parts share, the tables, and what may not differ among them, the time zone
+of TIMESTAMP values. Each part has its own reader: header and trailer, character set and
+``sql_mode`` end with it. Opens files; writes nothing. Use it as::
+
+    reader = LoadReader(find_dumps(["a.sql", "b.sql.gz"]), tables={"chat"})
+    for event in reader.events(): ...
+    reader.outcome
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+from harness.load.catalog import Catalog
+from harness.load.dumps import Dump, Part, total_bytes
+from harness.load.errors import DumpError
+from harness.load.events import CopyBlock, DumpSummary, Event, TableCount, TableFound
+from harness.load.reader import DumpReader
+from harness.load.source import Progress, open_dump
+
+
+@dataclass(frozen=True)
+class DumpRead:
+    """One ``--dump`` that was read: its files' bytes, their SHA-256, its rows.
+
+    A dump of several files has the SHA-256 of what ``sha256sum`` prints for them, in
+    the order of reading and by base name.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+@dataclass
+class Effort:
+    """What a table's rows came to: bytes of COPY text, and seconds spent on them."""
+
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Outcome:
+    """What a load has read; plain data, complete when every event was taken.
+
+    ``efforts`` are by table; the name, bytes and SHA-256 of several dumps are those of
+    the landing's one row.
+    """
+
+    summary: DumpSummary = field(default_factory=DumpSummary)
+    dumps: list[DumpRead] = field(default_factory=list)
+    efforts: dict[str, Effort] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What was read, in one name."""
+        return ", ".join(dump.name for dump in self.dumps)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all files, compressed where they are."""
+        return sum(dump.bytes for dump in self.dumps)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the one dump, or of what ``sha256sum`` prints for several."""
+        return _combined_sha256([(dump.name, dump.sha256) for dump in self.dumps])
+
+
+class LoadReader:
+    """Reads dumps once, one file behind the other.
+
+    ``tables`` are the lower-case names that are wanted, ``None`` for every table;
+    ``on_progress`` is called with the bytes of the files that were read and their
+    total, 0 when it is not known.
+    """
+
+    def __init__(
+        self,
+        dumps: Sequence[Dump],
+        *,
+        tables: Collection[str] | None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        self._dumps = dumps
+        self._on_progress = on_progress
+        self._catalog = Catalog(tables)
+        self._total = total_bytes(dumps)
+        self._done = 0
+        self._zone: tuple[str, str | None] | None = None
+        #: What the part that is being read was found to be so far.
+        self.reading = DumpSummary()
+        self.outcome = Outcome(DumpSummary(has_trailer=True))
+
+    def events(self) -> Iterator[Event]:
+        """Yield the tables, blocks and rejected rows of every dump.
+
+        Raises ``DumpError`` as ``DumpReader`` does, and for parts that do not fit
+        together.
+        """
+        for dump in self._dumps:
+            yield from self._dump(dump)
+        summary = self.outcome.summary
+        for table in self._catalog.unfilled():
+            summary.counts.setdefault(table.name, TableCount())
+            yield TableFound(table)
+
+    def _dump(self, dump: Dump) -> Iterator[Event]:
+        """Read the parts of one dump and enter it in the outcome."""
+        first, counted = self._done, DumpSummary()
+        files: list[tuple[str, str]] = []
+        for part in dump.parts:
+            with open_dump(part.path, self._progress(), name=part.name) as source:
+                chunks = source.chunks()
+                start = next(chunks, b"")
+                if start or not part.may_be_empty:
+                    yield from self._part(dump, part, chain([start], chunks), counted)
+                self._done += source.bytes_read
+                files.append((Path(part.name).name, source.sha256))
+        _check_rows(dump, counted, self._catalog)
+        _extend(self.outcome.summary.views, dump.views)
+        rows = sum(count.rows_read for count in counted.counts.values())
+        size = self._done - first
+        self.outcome.dumps.append(
+            DumpRead(dump.name, size, _combined_sha256(files), rows)
+        )
+
+    def _part(
+        self, dump: Dump, part: Part, chunks: Iterator[bytes], counted: DumpSummary
+    ) -> Iterator[Event]:
+        catalog = self._catalog
+        catalog.file, catalog.database = part.name, part.database
+        reader = DumpReader(chunks, name=part.name, catalog=catalog)
+        self.reading = reader.summary
+        yield from self._counted(part, reader.events())
+        for table in catalog.filled:
+            catalog.origins.setdefault(table, part.name)
+        self._check_zone(part, reader.summary)
+        _add_counts(counted, reader.summary)
+        _add(self.outcome.summary, dump, part, reader.summary)
+
+    def _counted(self, part: Part, events: Iterator[Event]) -> Iterator[Event]:
+        """Pass events on; note what each table costs, and where a row was rejected."""
+        began = time.monotonic()
+        for event in events:
+            if isinstance(event, TableFound):
+                # What came before was no row of this table.
+                began = time.monotonic()
+            elif isinstance(event, CopyBlock):
+                effort = self.outcome.efforts.setdefault(event.table, Effort())
+                effort.bytes += len(event.data)
+                now = time.monotonic()
+                effort.seconds += now - began
+                began = now
+            else:
+                event = replace(event, file=part.name)
+            yield event
+
+    def _progress(self) -> Progress | None:
+        """Progress over all files, for the one that begins now."""
+        report, done, total = self._on_progress, self._done, self._total
+        if report is None:
+            return None
+        return lambda read, _: report(done + read, total)
+
+    def _check_zone(self, part: Part, summary: DumpSummary) -> None:
+        """Raise ``DumpError`` when rows of two parts stand under two time zones."""
+        if not summary.counts:
+            return
+        name, zone = self._zone or (part.name, summary.time_zone)
+        if zone != summary.time_zone:
+            raise DumpError(
+                f"the rows of {part.name} stand under the time zone "
+                f"{summary.time_zone or 'of the server'}, those of {name} under "
+                f"{zone or 'that of the server'}. Nothing was loaded. Make both dumps "
+                "with the same --tz-utc."
+            )
+        self._zone = name, zone
+
+
+def _add(total: DumpSummary, dump: Dump, part: Part, found: DumpSummary) -> None:
+    """Add what one part was found to be; tables and views are those of all so far."""
+    producer = dump.producer or found.producer
+    if producer and producer not in (total.producer or "").split("; "):
+        total.producer = f"{total.producer}; {producer}" if total.producer else producer
+    if found.counts:
+        total.time_zone, total.charset = found.time_zone, found.charset
+    total.tables, total.routines = found.tables, found.routines
+    _extend(total.views, found.views)
+    _extend(total.charsets, found.charsets)
+    _extend(total.sql_modes, found.sql_modes)
+    _add_counts(total, found)
+    total.warnings.extend(f"{part.name}, {warning}" for warning in found.warnings)
+    if not (dump.is_finished or found.has_trailer):
+        total.has_trailer = False
+        total.warnings.append(
+            f"{part.name} does not sign its end, so that a dump cut short between two "
+            "statements could not be told from a whole one"
+        )
+
+
+def _add_counts(total: DumpSummary, found: DumpSummary) -> None:
+    for name, count in found.counts.items():
+        sum_ = total.counts.setdefault(name, TableCount())
+        sum_.statements += count.statements
+        sum_.rows_loaded += count.rows_loaded
+        sum_.rows_rejected += count.rows_rejected
+
+
+def _extend(names: list[str], found: Iterable[str]) -> None:
+    names.extend(name for name in found if name not in names)
+
+
+def _check_rows(dump: Dump, counted: DumpSummary, catalog: Catalog) -> None:
+    """Raise ``DumpError`` when a wanted table has fewer rows than its producer wrote.
+
+    More are no loss: some versions count before the export has ended.
+    """
+    for name, expected in dump.expected_rows.items():
+        found = counted.counts.get(name, TableCount()).rows_read
+        if catalog.is_wanted(name) and name not in dump.views and found < expected:
+            raise DumpError(
+                f"{dump.name} has {found:,} rows of {name}, but its metadata tells of "
+                f"{expected:,}: a file is missing or cut short. Nothing was loaded. "
+                "Copy the directory again, or make the export again."
+            )
+
+
+def _combined_sha256(files: Sequence[tuple[str, str]]) -> str:
+    """The SHA-256 of one file, or of what ``sha256sum`` prints for several."""
+    if len(files) == 1:
+        return files[0][1]
+    listed = "".join(f"{digest}  {name}\n" for name, digest in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
