@@ -16,6 +16,8 @@ from typing import NamedTuple, Protocol
 from harness.load.errors import DumpError
 
 _PIECE_BYTES = 1 << 18
+#: What zstd says of a frame whose window is larger than it accepts unasked.
+_TOO_LARGE = "requires too much memory"
 
 
 class Decompressor(Protocol):
@@ -80,12 +82,15 @@ def _zstandard() -> _Codec:
     )
 
 
+_SKIPPABLE = range(0x50, 0x60)
 #: The beginning of a file, what it is called, and how it is decompressed.
 _FORMATS: tuple[tuple[bytes, str, Callable[[], _Codec]], ...] = (
     (b"\x1f\x8b", "gzip", lambda: _Codec(_Gzip, zlib.error)),
     (b"BZh", "bzip2", lambda: _Codec(bz2.BZ2Decompressor, OSError)),
     (b"\xfd7zXZ\x00", "xz", lambda: _Codec(lzma.LZMADecompressor, lzma.LZMAError)),
     (b"\x28\xb5\x2f\xfd", "Zstandard", _zstandard),
+    # A frame to be skipped, RFC 8878, 3.1.2: pzstd begins with one.
+    *((bytes([low]) + b"\x2a\x4d\x18", "Zstandard", _zstandard) for low in _SKIPPABLE),
 )
 _ARCHIVES = ((b"PK\x03\x04", "zip", "unzip -p"), (b"7z\xbc\xaf", "7z", "7z x -so"))
 
@@ -153,6 +158,12 @@ def _pieces(
         try:
             piece = decompressor.decompress(block, _PIECE_BYTES)
         except codec.damage as error:
+            if _TOO_LARGE in str(error):
+                raise DumpError(
+                    f"{name} was compressed with so large a window (zstd --long) that "
+                    "reading it would take more than 128 MiB. Nothing was loaded. "
+                    f"Pipe it: zstd -dc --long=31 {name} | ./inv load --dump -"
+                ) from None
             raise DumpError(
                 f"{name} is damaged: its {called} data cannot be decompressed "
                 f"({error}). Nothing was loaded. Copy the file again."

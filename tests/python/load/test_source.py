@@ -5,18 +5,25 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import importlib
 import io
 import lzma
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from harness.errors import InputError
-from harness.load import DumpError, compression
+from harness.load import DumpError
 from harness.load.dumps import find_dumps
 from harness.load.source import open_dump
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CONTENT = b"INSERT INTO `t` VALUES (1,'x');\n" * 40_000
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
@@ -24,6 +31,7 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
     "xz": lzma.compress,
+    "zst": zstd.compress,
 }
 
 
@@ -39,14 +47,14 @@ def test_any_compression_is_read_whatever_the_name(tmp_path: Path, kind: str) ->
     assert content(path) == CONTENT
 
 
-@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
 def test_streams_behind_one_another_are_one(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "dump"
     path.write_bytes(COMPRESSIONS[kind](b"first ") + COMPRESSIONS[kind](b"second"))
     assert content(path) == b"first second"
 
 
-@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
 def test_compressed_data_cut_short_is_reported(tmp_path: Path, kind: str) -> None:
     packed = COMPRESSIONS[kind](CONTENT[:1000])
     path = tmp_path / "dump"
@@ -56,7 +64,7 @@ def test_compressed_data_cut_short_is_reported(tmp_path: Path, kind: str) -> Non
             content(path)
 
 
-@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
 def test_damaged_compressed_data_is_reported(tmp_path: Path, kind: str) -> None:
     packed = bytearray(COMPRESSIONS[kind](CONTENT))
     middle = len(packed) // 2
@@ -74,18 +82,33 @@ def test_pieces_stay_small_however_much_the_data_expands(tmp_path: Path) -> None
         assert max(map(len, source.chunks())) <= 1 << 18
 
 
-def test_zstandard_is_read_or_the_pipe_is_named(tmp_path: Path) -> None:
+def test_frames_that_zstandard_skips_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "dump.zst"
-    try:
-        codec = compression._zstandard()
-    except DumpError:
-        path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
-        with pytest.raises(DumpError, match=r"dump\.zst .*zstd -dc"):
-            content(path)
-    else:
-        module = sys.modules[codec.damage.__module__.removesuffix("._zstdfile")]
-        path.write_bytes(module.compress(CONTENT))
-        assert content(path) == CONTENT
+    skipped = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"size"
+    packed = zstd.compress(CONTENT)
+    path.write_bytes(skipped + packed + skipped + packed)
+    assert content(path) == CONTENT * 2
+
+
+def test_a_window_too_large_for_bounded_memory_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "dump.zst"
+    # A frame of RFC 8878, 3.1.1.1: no content size, and a window of 2 GiB.
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes([0x00, 21 << 3]) + bytes(100))
+    with pytest.raises(DumpError, match=r"dump\.zst .*zstd -dc --long=31"):
+        content(path)
+
+
+def test_without_zstandard_the_pipe_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(name: str) -> ModuleType:
+        raise ModuleNotFoundError(name)
+
+    path = tmp_path / "dump.zst"
+    path.write_bytes(zstd.compress(CONTENT))
+    monkeypatch.setattr(importlib, "import_module", absent)
+    with pytest.raises(DumpError, match=r"dump\.zst .*zstd -dc"):
+        content(path)
 
 
 def test_bytes_and_sha256_are_the_files_own(tmp_path: Path) -> None:
