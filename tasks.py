@@ -14,6 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from harness import database, embedded, migration, settings, stages, status
+from harness.assess import as_dict, print_assessment
 from harness.cli import file_argument, task
 from harness.console import Console
 from harness.errors import UsageError
@@ -78,6 +79,29 @@ def load(
         console.note("next: ./inv audit.landing, then ./inv build (or dbt build)")
     else:
         console.note("next: ./inv db.psql")
+
+
+@task(
+    help={
+        "dump": DUMP_HELP["dump"],
+        "tables": "judge a load of these tables, chat,message, or '*' for all",
+        "json": "print the assessment as JSON",
+    },
+    iterable=["dump"],
+)
+def assess(
+    _: Context, dump: list[str], tables: str | None = None, json: bool = False
+) -> None:
+    """Say what a dump is and whether it can be loaded; exit 3 when not."""
+    paths, selection = _dumps(require_dumps(dump)), parse_tables(tables)
+    console = Console(quiet=json)
+    found = stages.assess(console, paths, selection)
+    if json:
+        console.result(_as_json(as_dict(found)))
+    else:
+        print_assessment(console, found)
+    stages.require_loadable(found)
+    console.note("next: ./inv load with the same --dump")
 
 
 @task(
@@ -308,7 +332,16 @@ def _run_all(*commands: list[str]) -> None:
 
 def _collect() -> Collection:
     top = Collection(
-        load, build, publish_, validate, rollback, artifacts, status_, migrate, demo
+        assess,
+        load,
+        build,
+        publish_,
+        validate,
+        rollback,
+        artifacts,
+        status_,
+        migrate,
+        demo,
     )
     for body in (docs, lint, run_tests):
         top.add_task(body)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from harness import assess as assessing
 from harness import build as dbt
 from harness import database, ledger, publish, rollback, settings, target, validate
+from harness.assess import Assessment
 from harness.audit import AuditResult, run_checkpoint
 from harness.console import Console
 from harness.database import Connection
@@ -77,6 +79,24 @@ def require_rehearsal(session: Session) -> None:
             "never touches those. Nothing was changed. Unset DATABASE_URL to run the "
             "demo in the embedded database."
         )
+
+
+def assess(
+    console: Console, dumps: Sequence[str], selection: Selection = FOR_MODELS
+) -> Assessment:
+    """Read dumps as a load would, without a database."""
+    with console.step(f"assessing {_named(dumps)}") as step:
+        found = assessing.assess(dumps, selection, step.progress)
+        rows = sum(table.rows for table in found.profile.tables.values())
+        step.detail = f"{rows:,} rows of {len(found.profile.tables)} tables"
+    return found
+
+
+def require_loadable(found: Assessment) -> None:
+    """Raise ``CheckFailed`` unless a load would take the dumps that were assessed."""
+    if not found.can_be_loaded:
+        more = len(found.problems) - 1
+        raise CheckFailed(found.problems[0] + (f" And {more} more." if more else ""))
 
 
 def load(

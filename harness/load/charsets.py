@@ -48,14 +48,14 @@ _COLUMN_CODECS = {
     "utf32": "utf-32-be",
 }
 #: MySQL's latin1 is cp1252 with its five holes filled by the control characters.
-_LATIN1 = {
+LATIN1 = {
     code: ord(bytes([code]).decode("cp1252", "ignore") or chr(code))
     for code in range(256)
 }
 
 
 def _latin1(data: bytes) -> str:
-    return codecs.charmap_decode(data, "strict", _LATIN1)[0]
+    return codecs.charmap_decode(data, "strict", LATIN1)[0]
 
 
 def _decoder(codec: str) -> Decoder:

@@ -26,6 +26,10 @@ from harness.load.reader import DumpReader
 from harness.load.source import Progress, open_dump
 
 
+class PartsDiffer(DumpError):
+    """Files that can be read one by one and are no whole together."""
+
+
 @dataclass(frozen=True)
 class DumpRead:
     """One ``--dump`` that was read: its files' bytes, their SHA-256, its rows.
@@ -97,15 +101,13 @@ class LoadReader:
         self._total = total_bytes(dumps)
         self._done = 0
         self._zone: tuple[str, str | None] | None = None
-        #: What the part that is being read was found to be so far.
-        self.reading = DumpSummary()
         self.outcome = Outcome(DumpSummary(has_trailer=True))
 
     def events(self) -> Iterator[Event]:
         """Yield the tables, blocks and rejected rows of every dump.
 
-        Raises ``DumpError`` as ``DumpReader`` does, and for parts that do not fit
-        together.
+        Raises ``DumpError`` as ``DumpReader`` does, and ``PartsDiffer``; the outcome
+        then tells of what was read before.
         """
         for dump in self._dumps:
             yield from self._dump(dump)
@@ -140,13 +142,14 @@ class LoadReader:
         catalog = self._catalog
         catalog.file, catalog.database = part.name, part.database
         reader = DumpReader(chunks, name=part.name, catalog=catalog)
-        self.reading = reader.summary
-        yield from self._counted(part, reader.events())
+        try:
+            yield from self._counted(part, reader.events())
+        finally:
+            _add(self.outcome.summary, dump, part, reader.summary)
         for table in catalog.filled:
             catalog.origins.setdefault(table, part.name)
         self._check_zone(part, reader.summary)
         _add_counts(counted, reader.summary)
-        _add(self.outcome.summary, dump, part, reader.summary)
 
     def _counted(self, part: Part, events: Iterator[Event]) -> Iterator[Event]:
         """Pass events on; note what each table costs, and where a row was rejected."""
@@ -173,12 +176,12 @@ class LoadReader:
         return lambda read, _: report(done + read, total)
 
     def _check_zone(self, part: Part, summary: DumpSummary) -> None:
-        """Raise ``DumpError`` when rows of two parts stand under two time zones."""
+        """Raise ``PartsDiffer`` when rows of two parts stand under two time zones."""
         if not summary.counts:
             return
         name, zone = self._zone or (part.name, summary.time_zone)
         if zone != summary.time_zone:
-            raise DumpError(
+            raise PartsDiffer(
                 f"the rows of {part.name} stand under the time zone "
                 f"{summary.time_zone or 'of the server'}, those of {name} under "
                 f"{zone or 'that of the server'}. Nothing was loaded. Make both dumps "
@@ -221,14 +224,14 @@ def _extend(names: list[str], found: Iterable[str]) -> None:
 
 
 def _check_rows(dump: Dump, counted: DumpSummary, catalog: Catalog) -> None:
-    """Raise ``DumpError`` when a wanted table has fewer rows than its producer wrote.
+    """Raise ``PartsDiffer`` when a wanted table has fewer rows than its producer wrote.
 
     More are no loss: some versions count before the export has ended.
     """
     for name, expected in dump.expected_rows.items():
         found = counted.counts.get(name, TableCount()).rows_read
         if catalog.is_wanted(name) and name not in dump.views and found < expected:
-            raise DumpError(
+            raise PartsDiffer(
                 f"{dump.name} has {found:,} rows of {name}, but its metadata tells of "
                 f"{expected:,}: a file is missing or cut short. Nothing was loaded. "
                 "Copy the directory again, or make the export again."

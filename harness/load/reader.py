@@ -125,6 +125,8 @@ class DumpReader:
             ) from None
         except Incomplete as incomplete:
             raise self._cut_short(f"in the middle of {incomplete.inside}") from None
+        finally:
+            self._describe()
         self._finish()
         if not self._is_part:
             for table in self._catalog.unfilled():
@@ -302,7 +304,7 @@ class DumpReader:
 
     def _finish(self) -> None:
         """Check that the dump ends where its producer ended it."""
-        producer, summary = self._producer, self.summary
+        producer = self._producer
         if producer.unfinished:
             raise self._cut_short(
                 "without the line '-- Dump completed' that its header promises"
@@ -316,6 +318,10 @@ class DumpReader:
             )
         if self._delimiter != b";":
             raise self._cut_short("between DELIMITER lines")
+
+    def _describe(self) -> None:
+        """Say what the dump was found to be, up to wherever it was read."""
+        producer, summary = self._producer, self.summary
         summary.producer = producer.name
         summary.has_trailer = producer.has_trailer
         summary.tables = list(self._catalog.names)
