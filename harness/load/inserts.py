@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from harness.load.bulk import BulkConverter, skip_strings
 from harness.load.catalog import Catalog
+from harness.load.charsets import client_decoder
 from harness.load.errors import Incomplete, Unreadable
 from harness.load.events import (
     CopyBlock,
@@ -27,18 +28,42 @@ from harness.load.lexer import Mode, StatementEnd, tokenize
 from harness.load.rows import RowReader
 from harness.load.schema import Column, Table
 from harness.load.session import Session
-from harness.load.values import Rejected, RowConverter
+from harness.load.values import Rejected, RowConverter, default_field
 from harness.load.window import Window
 
 _NAME = rb"(?:`(?:[^`]|``)+`|\"(?:[^\"]|\"\")+\"|[\w$\x80-\xff]+)"
+#: White space and comments; versioned ones are entered and stand in no head.
+_GAP = rb"(?:\s|/\*(?!M?!)[^*]*\*+(?:[^/*][^*]*\*+)*/|(?:#|--[ \t])[^\n]*\n)*"
 _INTO = (
-    rb"(?:INSERT|REPLACE)\b(?:\s+(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY))?(?:\s+IGNORE)?"
-    rb"(?:\s+INTO\b)?\s*(?P<name>" + _NAME + rb"(?:\s*\.\s*" + _NAME + rb")?)"
+    rb"(?:INSERT|REPLACE)\b(?:" + _GAP + rb"\b(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY))?"
+    rb"(?:"
+    + _GAP
+    + rb"\bIGNORE\b)?(?:"
+    + _GAP
+    + rb"\bINTO\b)?"
+    + _GAP
+    + rb"(?P<name>"
+    + _NAME
+    + rb"(?:\s*\.\s*"
+    + _NAME
+    + rb")?)"
 )
+_LIST = _NAME + rb"(?:" + _GAP + rb"," + _GAP + _NAME + rb")*"
 _HEAD = re.compile(
     _INTO + rb"(?:\s*PARTITION\s*\([^)]*\))?"
-    rb"(?:\s*\((?P<columns>\s*(?:" + _NAME + rb"(?:\s*,\s*" + _NAME + rb")*)?)\s*\))?"
-    rb"\s*VALUES?(?=\s*\()",
+    rb"(?:"
+    + _GAP
+    + rb"\((?P<columns>"
+    + _GAP
+    + rb"(?:"
+    + _LIST
+    + rb")?)"
+    + _GAP
+    + rb"\))?"
+    + _GAP
+    + rb"VALUES?(?="
+    + _GAP
+    + rb"\()",
     re.IGNORECASE,
 )
 _TARGET = re.compile(_INTO, re.IGNORECASE)
@@ -61,6 +86,17 @@ class _Insert:
     mode: Mode
     exact: RowConverter
     bulk: BulkConverter
+    #: The columns that the statement leaves out and whose literal default is not NULL.
+    omitted: tuple[Column, ...] = ()
+
+    def block(self, data: bytes, rows: int) -> CopyBlock:
+        """These rows, and in each the defaults of the columns that are left out."""
+        names = tuple(column.name for column in (*self.columns, *self.omitted))
+        if self.omitted:
+            # Every line end in COPY text ends a row.
+            ends = b"".join(b"\t" + default_field(c) for c in self.omitted) + b"\n"
+            data = data.replace(b"\n", ends)
+        return CopyBlock(self.table.name, names, data, rows)
 
 
 class Inserts:
@@ -113,7 +149,7 @@ class Inserts:
             window.grow()
 
     def _target(self, name: bytes) -> tuple[str | None, str]:
-        parts = _listed(name)
+        parts = self._listed(name)
         database = parts[0] if len(parts) == 2 else self._catalog.database
         return database, parts[-1].lower() if parts else ""
 
@@ -137,9 +173,9 @@ class Inserts:
         key = (head[0], mode, charset, zone, database, table, delimiter)
         if self._known and self._known[0] == key:
             return self._known[1]
-        self._note_session(head.start())
         table = self._declared(table, database, name, head)
-        columns = self._columns(table, head)
+        columns, omitted = self._columns(table, head)
+        self._note_session(table, head.start())
         again = head[0] if delimiter == b";" else None
         insert = _Insert(
             table,
@@ -147,17 +183,19 @@ class Inserts:
             mode,
             RowConverter(columns, charset),
             BulkConverter(columns, charset, mode, again),
+            omitted,
         )
         self._known = (key, insert)
         return insert
 
-    def _note_session(self, at: int) -> None:
-        """Keep the time zone that the rows stand under; there may be only one."""
+    def _note_session(self, table: Table, at: int) -> None:
+        """Keep the time zone of the rows; TIMESTAMPs may stand under one only."""
         zone = self._session.time_zone
-        if self._time_zone and self._time_zone != [zone]:
-            raise Unreadable("rows under a second time zone", at)
-        self._time_zone = [zone]
-        self._summary.time_zone = zone
+        if any(column.has_time_zone for column in table.columns):
+            if self._time_zone and self._time_zone != [zone]:
+                raise Unreadable("rows under a second time zone", at)
+            self._time_zone = [zone]
+        self._summary.time_zone = self._time_zone[0] if self._time_zone else zone
         self._summary.charset = self._session.charset
         for name, names in (
             (self._session.charset, self._summary.charsets),
@@ -179,7 +217,7 @@ class Inserts:
                 raise Unreadable(what, head.start())
             columns = tuple(
                 Column(column.lower(), can_be_omitted=True)
-                for column in _listed(head["columns"])
+                for column in self._listed(head["columns"])
             )
             table = Table(database, name, columns, is_declared=False)
             self._catalog.tables[name] = table
@@ -188,22 +226,28 @@ class Inserts:
             raise Unreadable(f"rows of {name} in a second database", head.start())
         return table
 
-    @staticmethod
-    def _columns(table: Table, head: re.Match[bytes]) -> tuple[Column, ...]:
-        if head["columns"] is None or not head["columns"].strip():
-            return table.inserted
+    def _columns(
+        self, table: Table, head: re.Match[bytes]
+    ) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+        """The columns that the rows give, and those left out with a literal default."""
         named = {column.name: column for column in table.columns}
-        listed = [name.lower() for name in _listed(head["columns"])]
+        listed = [name.lower() for name in self._listed(head["columns"] or b"")]
+        listed = listed or [column.name for column in table.inserted]
         for name in listed:
             if name not in named:
                 raise Unreadable(f"{table.name} has no column {name}; it", head.start())
         if len(set(listed)) < len(listed):
             raise Unreadable("a column that is listed twice", head.start())
-        for column in table.columns:
-            if column.name not in listed and not column.can_be_omitted:
+        omitted = [column for column in table.columns if column.name not in listed]
+        for column in omitted:
+            if not column.can_be_omitted and column.default is None:
                 what = f"rows of {table.name} without a value for {column.name}"
                 raise Unreadable(what, head.start())
-        return tuple(named[name] for name in listed)
+        with_default = (column for column in omitted if column.default is not None)
+        return tuple(named[name] for name in listed), tuple(with_default)
+
+    def _listed(self, names: bytes) -> tuple[str, ...]:
+        return _listed(names, self._session.charset)
 
     def _rows(
         self, insert: _Insert, count: TableCount, delimiter: bytes, executed: int
@@ -271,9 +315,7 @@ class Inserts:
         if not converted.rows:
             return None
         window.position = converted.end
-        names = tuple(column.name for column in insert.columns)
-        copy = CopyBlock(insert.table.name, names, converted.copy, converted.rows)
-        return copy, converted.begun
+        return insert.block(converted.copy, converted.rows), converted.begun
 
     def _hold_exact(self, insert: _Insert, at: int) -> None:
         """Stay with exact reading for a stretch: what broke the bulk may come again."""
@@ -337,8 +379,7 @@ class _Block:
     """The lines of rows that were read exactly, until they are worth a block."""
 
     def __init__(self, insert: _Insert) -> None:
-        self._table = insert.table.name
-        self._columns = tuple(column.name for column in insert.columns)
+        self._insert = insert
         self._lines: list[bytes] = []
         self.size = 0
 
@@ -352,14 +393,14 @@ class _Block:
         if self._lines:
             rows = len(self._lines)
             count.rows_loaded += rows
-            yield CopyBlock(self._table, self._columns, b"".join(self._lines), rows)
+            yield self._insert.block(b"".join(self._lines), rows)
         self._lines, self.size = [], 0
 
 
 @lru_cache
-def _listed(names: bytes) -> tuple[str, ...]:
+def _listed(names: bytes, charset: str) -> tuple[str, ...]:
     """The identifiers of ``a, `b``` or ``a.b``, as written."""
-    tokens = tokenize(names, Mode(ansi_quotes=True))
+    tokens = tokenize(names, Mode(ansi_quotes=True), client_decoder(charset))
     return tuple(token.text for token in tokens if token.kind != "operator")
 
 

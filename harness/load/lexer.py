@@ -12,10 +12,12 @@ and 11.7 (comments), and MariaDB's page on comment syntax.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from harness.load.charsets import Decoder
 from harness.load.errors import Incomplete
 
 #: A version that no server has: ``/*!99999`` or ``/*M!999999\\-`` hides its content.
@@ -222,11 +224,15 @@ class StatementEnd:
         return is_dash_comment(data, start)
 
 
-def tokenize(statement: bytes, mode: Mode) -> list[Token]:
+def tokenize(
+    statement: bytes, mode: Mode, decode: Decoder | None = None
+) -> list[Token]:
     """Split one whole statement into tokens, comments left out, versioned ones entered.
 
     Kinds: ``name`` (a quoted identifier, unquoted), ``string`` (unescaped), ``word``,
-    ``number``, ``variable`` (with its ``@``) and ``operator``.
+    ``number``, ``variable`` (with its ``@``) and ``operator``. Text that is no UTF-8 is
+    decoded by ``decode``: mysqldump writes definitions in UTF-8 whatever its
+    character set, others write them in the client's.
     """
     tokens = []
     at, executed = skip_blank(statement, 0, at_end=True)
@@ -242,9 +248,17 @@ def tokenize(statement: bytes, mode: Mode) -> list[Token]:
                 raise Incomplete("a statement")
             end, kind = match.end(), match.lastgroup or "operator"
             text = unquote(match[0], mode) if kind == "name" else match[0]
-        tokens.append(Token(kind, text.decode("utf-8", "surrogateescape"), at, end))
+        tokens.append(Token(kind, _decoded(text, decode), at, end))
         at, executed = skip_blank(padded, end, executed, at_end=True)
     return tokens
+
+
+def _decoded(text: bytes, decode: Decoder | None) -> str:
+    for attempt in (bytes.decode, decode):
+        if attempt:
+            with suppress(UnicodeDecodeError):
+                return attempt(text)
+    return text.decode("utf-8", "backslashreplace")
 
 
 _ESCAPES = {

@@ -96,7 +96,8 @@ class Column:
     ``mysql_type`` is in lower case, ``datetime(6)``; ``None`` when no ``CREATE TABLE``
     told it. ``declared_charset`` is the column's own or the table's.
     ``can_be_omitted`` says that an INSERT without the column certainly lands NULL: it
-    is generated, or its default is NULL.
+    is generated, or its default is NULL. ``default`` is a literal default: its kind,
+    ``string``, ``number`` or ``bit``, and its text.
     """
 
     name: str
@@ -105,6 +106,12 @@ class Column:
     is_generated: bool = False
     is_invisible: bool = False
     can_be_omitted: bool = False
+    default: tuple[str, str] | None = None
+
+    @property
+    def has_time_zone(self) -> bool:
+        """Whether its values are TIMESTAMPs, or may be: no ``CREATE TABLE`` told."""
+        return self._base in ("timestamp", "")
 
     @property
     def family(self) -> str:
@@ -224,7 +231,8 @@ def _column(item: Sequence[Token], table_charset: str | None) -> Column:
         declared_charset=_charset(rest) or table_charset,
         is_generated=generated,
         is_invisible=any(token.is_word("INVISIBLE") for token in rest),
-        can_be_omitted=generated or _defaults_to_null(rest),
+        can_be_omitted=generated or _defaults_to_null(mysql_type, rest),
+        default=None if generated else _literal_default(rest),
     )
 
 
@@ -274,8 +282,32 @@ def _charset_words(tokens: Sequence[Token]) -> Iterator[tuple[int, bool]]:
             yield index, True
 
 
-def _defaults_to_null(rest: Sequence[Token]) -> bool:
+def _literal_default(rest: Sequence[Token]) -> tuple[str, str] | None:
+    """The default's kind and text; ``None`` when it is NULL, computed or not there."""
+    for index, token in enumerate(rest):
+        if not token.is_word("DEFAULT"):
+            continue
+        value = [*rest[index + 1 : index + 3], None, None]
+        first, second = value[0], value[1]
+        if first is None or any(t.is_word("AUTO_INCREMENT") for t in rest):
+            return None
+        if first.kind in ("string", "number"):
+            return first.kind, first.text
+        if second is None:
+            return None
+        if first.kind == "operator" and first.text in "+-" and second.kind == "number":
+            return "number", first.text + second.text
+        if first.is_word("B") and second.kind == "string" and second.start == first.end:
+            return "bit", second.text
+        return None
+    return None
+
+
+def _defaults_to_null(mysql_type: str, rest: Sequence[Token]) -> bool:
     """Whether an INSERT that leaves the column out certainly stores NULL."""
+    nullable = any(token.is_word("NULL") for token in rest)
+    if mysql_type == "serial" or (mysql_type.startswith("timestamp") and not nullable):
+        return False
     for index, token in enumerate(rest):
         follower = rest[index + 1] if index + 1 < len(rest) else None
         if token.is_word("NOT") and follower is not None and follower.is_word("NULL"):

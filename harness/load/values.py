@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from harness.load.charsets import Decoder, client_decoder, column_decoder
+from harness.load.charsets import DEFAULT, Decoder, client_decoder, column_decoder
 from harness.load.schema import Column
 
 NULL_FIELD = b"\\N"
@@ -63,15 +63,9 @@ class RowConverter:
     """Converts the values of one INSERT's columns under one client character set."""
 
     def __init__(self, columns: Sequence[Column], client_charset: str) -> None:
-        convert = {
-            "bit": _bit_field,
-            "numeric": _numeric_field,
-            "binary": _binary_field,
-            "text": _text_field,
-        }
         self._client_charset = client_charset
         self._fields: list[tuple[Column, _Convert]] = [
-            (column, convert[column.family]) for column in columns
+            (column, FIELDS[column.family]) for column in columns
         ]
 
     def line(self, values: Sequence[Literal]) -> bytes:
@@ -90,7 +84,7 @@ class RowConverter:
             if value.kind == "null":
                 fields.append(NULL_FIELD)
             elif value.kind == "default":
-                fields.append(_default_field(column))
+                fields.append(default_field(column))
             else:
                 fields.append(convert(column, value, self._client_charset))
         return b"\t".join(fields) + b"\n"
@@ -99,7 +93,19 @@ class RowConverter:
 _Convert = Callable[[Column, Literal, str], bytes]
 
 
-def _default_field(column: Column) -> bytes:
+def default_field(column: Column) -> bytes:
+    """What a column holds that is left out, or given the word DEFAULT.
+
+    A literal default lands as it would from the INSERT itself. Raises ``Rejected`` for
+    what only the server can work out.
+    """
+    if column.default is not None:
+        kind, text = column.default
+        literal = Literal(kind, text.encode(), DEFAULT if kind == "string" else None)
+        if kind == "bit":
+            width = (len(text) + 7) // 8
+            literal = Literal(kind, int(text or "0", 2).to_bytes(width, "big"))
+        return FIELDS[column.family](column, literal, DEFAULT)
     if column.can_be_omitted:
         return NULL_FIELD
     raise Rejected(f"DEFAULT has no certain value in column {column.name}")
@@ -141,6 +147,15 @@ def _text_field(column: Column, value: Literal, client_charset: str) -> bytes:
     if "\0" in text:
         raise Rejected(f"NUL character in column {column.name}")
     return copy_escape(text.encode())
+
+
+#: How a value of each family of columns lands.
+FIELDS: dict[str, _Convert] = {
+    "bit": _bit_field,
+    "numeric": _numeric_field,
+    "binary": _binary_field,
+    "text": _text_field,
+}
 
 
 def _text_charset(
