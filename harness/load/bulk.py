@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import islice
 from typing import NamedTuple
 
 from harness.load.charsets import Decoder, client_decoder, is_utf8
@@ -27,6 +27,7 @@ from harness.load.values import copy_escape
 
 _STAND_INS = [bytes([code]) for code in (*range(1, 9), *range(14, 32), 127)]
 _UNLIKE_COPY = re.compile(rb"\\[^nrtbZ\"]", re.DOTALL)
+_SUBSTITUTE = re.compile(rb"\\Z")
 _VALUE = re.compile(rb"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 _FIRST_ROW_END = re.compile(rb"(?:\),\()?[-+.\dEeNUL, \t\r\n]*\)")
@@ -35,6 +36,8 @@ _UNSKIPPABLE = re.compile(rb"[\"`#;]|--|/\*")
 _OPENING = b"),"
 _CLOSING = b",("
 _REMEMBERED = 20_000
+#: What is left of COPY text without these is its shape: a tab or line end per field.
+_NO_SEPARATORS = bytes(sorted(set(range(256)) - set(b"\t\n")))
 
 
 class Converted(NamedTuple):
@@ -50,9 +53,13 @@ class Converted(NamedTuple):
 
 
 class Hidden(NamedTuple):
-    """Text whose remaining quotes all delimit, and the two bytes that stand in it."""
+    """Text whose remaining quotes all delimit, and the two bytes that stand in it.
+
+    ``size`` is that of the original, in bytes.
+    """
 
     text: bytes
+    size: int
     backslash: bytes
     quote: bytes
 
@@ -66,8 +73,10 @@ class Hidden(NamedTuple):
         """How many of the original bytes the first ``end`` bytes stand for."""
         if not self.backslash:
             return end
-        text = self.text[:end]
-        return end + text.count(self.backslash) + text.count(self.quote)
+        # The rest is most often the shorter part.
+        rest = self.text[end:]
+        hidden = rest.count(self.backslash) + rest.count(self.quote)
+        return self.size - len(rest) - hidden
 
 
 class _Foreign(Exception):
@@ -77,13 +86,13 @@ class _Foreign(Exception):
 def hide_escapes(text: bytes, mode: Mode) -> Hidden | None:
     """Hide escaped backslashes and quotes; ``None`` when no byte is free for it."""
     if not mode.backslash_escapes or (b"\\\\" not in text and b"\\'" not in text):
-        return Hidden(text, b"", b"")
-    free = [byte for byte in _STAND_INS if byte not in text][:2]
+        return Hidden(text, len(text), b"", b"")
+    free = list(islice((byte for byte in _STAND_INS if byte not in text), 2))
     if len(free) < 2:
         return None
     backslash, quote = free
-    text = text.replace(b"\\\\", backslash).replace(b"\\'", quote)
-    return Hidden(text, backslash, quote)
+    hidden = text.replace(b"\\\\", backslash).replace(b"\\'", quote)
+    return Hidden(hidden, len(text), backslash, quote)
 
 
 def skip_strings(data: bytes, start: int, mode: Mode) -> int:
@@ -134,10 +143,9 @@ class _Separators(dict[bytes, bytes]):
 
     def count_begun(self, outsides: list[bytes]) -> int:
         """How many statements begin in these outsides."""
-        if not self.begun:
-            return 0
-        met = self.begun.keys() & set(outsides)
-        return sum(self.begun[outside] * outsides.count(outside) for outside in met)
+        return sum(
+            begun * outsides.count(outside) for outside, begun in self.begun.items()
+        )
 
 
 def _fields(values: bytes) -> list[bytes]:
@@ -194,20 +202,50 @@ class BulkConverter:
             self._separators.clear()
             self._separators.begun.clear()
             self._separators[b""] = b"'"
+        try:
+            return (
+                self._convert_to_last_row(hidden, start)
+                or self._convert_ordinary(hidden, start)
+                or nothing
+            )
+        except UnicodeDecodeError:
+            return nothing
+
+    def _convert_to_last_row(self, hidden: Hidden, start: int) -> Converted | None:
+        """Convert all rows up to the last that is whole, if every one is ordinary."""
+        text = hidden.text
+        length = text.rfind(b"),") + 1
+        length = max(length, text.rfind(b");", length) + 1)
+        parts = (_OPENING + text[:length] + _CLOSING).split(b"'")
+        # An even number: what looked like a row's end stands inside a string.
+        if length == 0 or len(parts) % 2 == 0:
+            return None
+        return self._converted(parts, hidden, length, start)
+
+    def _convert_ordinary(self, hidden: Hidden, start: int) -> Converted | None:
+        """Convert the rows before the first that is not ordinary."""
         parts = (_OPENING + hidden.text).split(b"'")
         if not self._cut(parts):
-            return nothing
+            return None
         length = sum(map(len, parts)) + len(parts) - 1 - len(_OPENING)
         parts[-1] += _CLOSING
+        return self._converted(parts, hidden, length, start)
+
+    def _converted(
+        self, parts: list[bytes], hidden: Hidden, length: int, start: int
+    ) -> Converted | None:
+        """Convert whole rows, ``length`` bytes of the text; ``None``: not ordinary."""
         try:
             copy = self._joined(parts, hidden)
-        except (_Foreign, UnicodeDecodeError):
-            return nothing
-        rows = copy.split(b"\n")
-        if set(map(bytes.count, rows[1:-1], repeat(b"\t"))) != {self._tabs}:
-            return nothing
+        except _Foreign:
+            return None
+        shape = copy.translate(None, _NO_SEPARATORS)
+        row = b"\t" * self._tabs + b"\n"
+        rows = len(shape) // len(row)
+        if shape != b"\n" + row * rows:
+            return None
         begun = self._separators.count_begun(parts[0::2])
-        return Converted(copy[1:], len(rows) - 2, begun, start + hidden.length(length))
+        return Converted(copy[1:], rows, begun, start + hidden.length(length))
 
     def _cut(self, parts: list[bytes]) -> bool:
         """Leave whole rows only in ``parts``; ``False`` when there is not one."""
@@ -249,22 +287,25 @@ class BulkConverter:
 
     def _joined(self, parts: list[bytes], hidden: Hidden) -> bytes:
         """The COPY text of whole rows, in UTF-8, with a line end before the first."""
-        inside = parts[1::2]
-        content = b"".join(inside)
-        if not self._mode.backslash_escapes and b"\\" in content:
-            parts[1::2] = map(copy_escape, inside)
-        elif b"\t" in content or b"\n" in content or b"\r" in content:
-            parts[1::2] = map(_escape_controls, inside)
-        joined: list[bytes] = parts.copy()
-        joined[0::2] = map(self._separators.__getitem__, parts[0::2])
+        separators = list(map(self._separators.__getitem__, parts[0::2]))
+        joined = parts.copy()
+        joined[0::2] = separators
+        if not self._mode.backslash_escapes and b"\\" in hidden.text:
+            joined[1::2] = map(copy_escape, parts[1::2])
+        elif _has_controls(hidden.text) and _has_controls(b"".join(parts[1::2])):
+            joined[1::2] = map(_escape_controls, parts[1::2])
         copy = b"".join(joined)
-        if b"\\Z" in copy and self._mode.backslash_escapes:
+        if self._mode.backslash_escapes and _SUBSTITUTE.search(copy):
             copy = copy.replace(b"\\Z", b"\x1a")
         copy = hidden.shown(copy)
         if copy.isascii() or self._decode is None:
             return copy
         text = self._decode(copy)
         return copy if self._is_utf8 else text.encode()
+
+
+def _has_controls(text: bytes) -> bool:
+    return b"\t" in text or b"\n" in text or b"\r" in text
 
 
 def _escape_controls(text: bytes) -> bytes:

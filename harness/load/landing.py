@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import psycopg
@@ -20,7 +21,8 @@ from harness.load import staging
 from harness.load.dumps import find_dumps
 from harness.load.events import CopyBlock, DumpSummary, RejectedRow, TableFound
 from harness.load.inputs import BookingsFile, UsersFile, read_bookings, read_users
-from harness.load.parts import Effort, LoadReader, Outcome
+from harness.load.parallel import ParallelReader
+from harness.load.parts import Effort, Outcome
 from harness.load.result import InputFile, LoadResult, TableLoad
 from harness.load.schema import Table
 from harness.load.selection import FOR_MODELS, Selection, check_selection
@@ -74,7 +76,7 @@ def load(
     if files.bookings is None and selection.is_for_models:
         staging.check_live_bookings(connection, live_schema)
     staging.begin(connection)
-    reader = LoadReader(found, tables=selection.names, on_progress=on_progress)
+    reader = ParallelReader(found, tables=selection.names, on_progress=on_progress)
     landed = _land(connection, reader)
     read = reader.outcome
     summary = read.summary
@@ -98,11 +100,11 @@ def load(
     )
 
 
-def _land(connection: psycopg.Connection, reader: LoadReader) -> _Landed:
+def _land(connection: psycopg.Connection, reader: ParallelReader) -> _Landed:
     """Write the dump's tables and rejected rows as they come."""
     landed = _Landed()
-    with staging.Writer(connection) as writer:
-        for event in reader.events():
+    with closing(reader.events()) as events, staging.Writer(connection) as writer:
+        for event in events:
             if isinstance(event, CopyBlock):
                 writer.copy(event)
             elif isinstance(event, RejectedRow):
