@@ -15,6 +15,7 @@ from invoke.exceptions import Exit
 
 from harness import database, embedded, migration, settings, stages, status
 from harness.assess import as_dict, print_assessment
+from harness.bench import load as bench
 from harness.cli import file_argument, task
 from harness.console import Console
 from harness.errors import UsageError
@@ -236,6 +237,34 @@ def demo(_: Context, sample: str = "marketplace") -> None:
     session.console.note("next: ./inv status, ./inv db.psql, ./inv rollback")
 
 
+@task(
+    help={
+        "rows": "how many messages the dump holds",
+        "repetitions": "how often each is run; the medians are compared",
+        "any-server": "measure on a server that is not the embedded one",
+        "json": "print the report as JSON",
+    }
+)
+def bench_load(
+    _: Context,
+    rows: int = 1_000_000,
+    repetitions: int = 5,
+    any_server: bool = False,
+    json: bool = False,
+) -> None:
+    """Measure loading a dump against COPY of the same rows, in a scratch database."""
+    console = Console(quiet=json)
+    to = database.target()
+    console.header("bench.load", str(to))
+    report = bench.measure(
+        to, console, rows=rows, repetitions=repetitions, any_server=any_server
+    )
+    if json:
+        console.result(_as_json(report.as_dict()))
+        return
+    console.table(("what", "median", "in COPYs", "peak memory"), report.as_rows())
+
+
 @task()
 def docs(_: Context) -> None:
     """Write the dbt docs as one static page."""
@@ -355,6 +384,7 @@ def _collect() -> Collection:
             "reset": db_reset,
         },
         "target": {"create": target_create},
+        "bench": {"load": bench_load},
     }
     for name, members in groups.items():
         group = Collection(name)

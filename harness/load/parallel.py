@@ -96,10 +96,7 @@ class ParallelReader:
                 self._tell(value)
             else:
                 yield value
-        raise ParserFailed(
-            f"the process that reads the dump {_how_it_ended(process)}. Nothing was "
-            "loaded. Free memory if it is short, then run the load again."
-        )
+        raise ParserFailed(f"the process that reads the dump {_how_it_ended(process)}")
 
     def _tell(self, progress: tuple[int, int]) -> None:
         if self._on_progress:
@@ -193,7 +190,14 @@ def _read_exactly(pipe: int, length: int) -> bytes | None:
 
 
 def _how_it_ended(process: subprocess.Popen[bytes]) -> str:
+    """What became of a parser that fell silent, and what to do."""
     code = process.wait()
     if code >= 0:
-        return f"ended with the exit code {code}"
-    return f"was ended by {signal.Signals(-code).name}"
+        return (
+            f"ended with the exit code {code}. Nothing was loaded. "
+            "Please report the error above as a bug."
+        )
+    return (
+        f"was ended by {signal.Signals(-code).name}. Nothing was loaded. "
+        "See that no memory limit ends it, then run the load again."
+    )
