@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 from harness.load.errors import Unreadable
 from harness.load.lexer import Token
-from harness.load.schema import Table, qualified_name, table_columns
+from harness.load.schema import Column, Table, qualified_name, table_columns
 
 _KINDS = [
     "TABLE",
@@ -87,6 +87,9 @@ class Catalog:
         self._spelled: dict[str, str] = {}
         #: The wanted tables that rows were read for.
         self.filled: set[str] = set()
+        #: The tables that a trigger stands on, and its name.
+        self.triggered: dict[str, str] = {}
+        self._shapes: dict[str, tuple[Column, ...]] = {}
 
     def is_wanted(self, name: str) -> bool:
         """Whether the rows of this table are to be read."""
@@ -98,7 +101,9 @@ class Catalog:
 
     def use(self, tokens: Sequence[Token]) -> None:
         """``USE database``."""
-        self.database = qualified_name(tokens, 1)[1]
+        _, self.database, behind = qualified_name(tokens, 1)
+        if behind < len(tokens):
+            raise Unreadable("USE without its end", tokens[behind].start)
 
     def create(self, tokens: Sequence[Token], *, is_whole: bool) -> None:
         """``CREATE`` of anything; ``is_whole``: the delimiter cannot stand inside."""
@@ -118,6 +123,8 @@ class Catalog:
                 what = f"a {kind} with a body and no DELIMITER"
                 raise Unreadable(what, tokens[at].start)
             self.routines[kind.lower()] += 1
+            if kind == "TRIGGER":
+                self._note_trigger(tokens, at)
 
     def _create_table(self, tokens: Sequence[Token], at: int) -> None:
         at = _behind_if(tokens, at)
@@ -125,6 +132,7 @@ class Catalog:
         database, key = database or self.database, name.lower()
         self.names[key] = None
         if not self.is_wanted(key):
+            self._columns(tokens, behind, key)
             return
         if self._spelled.setdefault(key, name) != name:
             what = (
@@ -139,14 +147,39 @@ class Catalog:
                 return
             self._refuse_elsewhere(name, tokens[at])
             raise Unreadable(f"CREATE TABLE {name} after its rows", tokens[at].start)
-        columns = table_columns(tokens, behind)
+        columns = self._columns(tokens, behind, key)
         if any(token.is_word("SELECT") for token in tokens[behind:]):
             raise Unreadable(f"CREATE TABLE {name} ... SELECT", tokens[at].start)
         if columns:
             self.tables[key] = Table(database, key, columns)
 
+    def _columns(
+        self, tokens: Sequence[Token], at: int, key: str
+    ) -> tuple[Column, ...]:
+        """The columns of a ``CREATE TABLE``, or those of the table it is ``LIKE``."""
+        columns = table_columns(tokens, at)
+        like = at + (at < len(tokens) and tokens[at].text == "(")
+        if not columns and like < len(tokens) and tokens[like].is_word("LIKE"):
+            _, model, _ = qualified_name(tokens, like + 1)
+            columns = self._shapes.get(model.lower(), ())
+        self._shapes[key] = columns
+        return columns
+
+    def _note_trigger(self, tokens: Sequence[Token], at: int) -> None:
+        name = qualified_name(tokens, _behind_if(tokens, at + 1))[1]
+        for index in range(at, len(tokens)):
+            if tokens[index].is_word("ON"):
+                _, table, _ = qualified_name(tokens, index + 1)
+                self.triggered.setdefault(table.lower(), name)
+                return
+
     def drop(self, tokens: Sequence[Token]) -> None:
-        """``DROP TABLE`` and ``DROP VIEW``; other drops change no rows."""
+        """``DROP`` of a table, a view or a database; other drops change no rows."""
+        if len(tokens) > 2 and tokens[1].is_word("DATABASE", "SCHEMA"):
+            _, database, _ = qualified_name(tokens, _behind_if(tokens, 2))
+            for name in self.filled:
+                if self.tables[name].database == database:
+                    self._refuse_filled("DROP DATABASE", name, tokens[0])
         if len(tokens) < 3 or not tokens[1].is_word("TABLE", "TABLES", "VIEW"):
             return
         at = _behind_if(tokens, 2)
@@ -230,6 +263,8 @@ def _is_cut(tokens: Sequence[Token]) -> bool:
 def _is_harmless(tokens: Sequence[Token], at: int) -> bool:
     """Whether an alteration keeps the columns' number, order and names."""
     follower = tokens[at + 1] if at + 1 < len(tokens) else None
+    if tokens[at].is_word("RENAME"):
+        return follower is not None and follower.is_word("INDEX", "KEY")
     if tokens[at].is_word("ADD", "DROP"):
         return follower is not None and follower.is_word(*_HARMLESS_ADDITIONS)
     if tokens[at].is_word("MODIFY"):

@@ -10,11 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from harness.load.bulk import BulkConverter, skip_strings
 from harness.load.catalog import Catalog
-from harness.load.charsets import client_decoder
 from harness.load.errors import Incomplete, Unreadable
 from harness.load.events import (
     CopyBlock,
@@ -24,49 +22,14 @@ from harness.load.events import (
     TableCount,
     TableFound,
 )
-from harness.load.lexer import Mode, StatementEnd, tokenize
+from harness.load.heads import HEAD, TARGET, listed
+from harness.load.lexer import Mode, StatementEnd
 from harness.load.rows import RowReader
 from harness.load.schema import Column, Table
 from harness.load.session import Session
 from harness.load.values import Rejected, RowConverter, default_field
 from harness.load.window import Window
 
-_NAME = rb"(?:`(?:[^`]|``)+`|\"(?:[^\"]|\"\")+\"|[\w$\x80-\xff]+)"
-#: White space and comments; versioned ones are entered and stand in no head.
-_GAP = rb"(?:\s|/\*(?!M?!)[^*]*\*+(?:[^/*][^*]*\*+)*/|(?:#|--[ \t])[^\n]*\n)*"
-_INTO = (
-    rb"(?:INSERT|REPLACE)\b(?:" + _GAP + rb"\b(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY))?"
-    rb"(?:"
-    + _GAP
-    + rb"\bIGNORE\b)?(?:"
-    + _GAP
-    + rb"\bINTO\b)?"
-    + _GAP
-    + rb"(?P<name>"
-    + _NAME
-    + rb"(?:\s*\.\s*"
-    + _NAME
-    + rb")?)"
-)
-_LIST = _NAME + rb"(?:" + _GAP + rb"," + _GAP + _NAME + rb")*"
-_HEAD = re.compile(
-    _INTO + rb"(?:\s*PARTITION\s*\([^)]*\))?"
-    rb"(?:"
-    + _GAP
-    + rb"\((?P<columns>"
-    + _GAP
-    + rb"(?:"
-    + _LIST
-    + rb")?)"
-    + _GAP
-    + rb"\))?"
-    + _GAP
-    + rb"VALUES?(?="
-    + _GAP
-    + rb"\()",
-    re.IGNORECASE,
-)
-_TARGET = re.compile(_INTO, re.IGNORECASE)
 _WORD = re.compile(rb"[A-Za-z]+")
 _LONGEST_HEAD = 1 << 16
 _DECIDES = 64
@@ -122,7 +85,7 @@ class Inserts:
         """
         head = self._head()
         data, at = self._window.data, self._window.position
-        target = head or _TARGET.match(data, at)
+        target = head or TARGET.match(data, at)
         database, name = self._target(target["name"] if target else b"")
         if target and not self._catalog.is_wanted(name):
             if head:
@@ -135,15 +98,24 @@ class Inserts:
         count = self._summary.counts.setdefault(name, TableCount())
         if name not in self._catalog.filled:
             self._catalog.filled.add(name)
+            self._warn_of_trigger(name)
             yield TableFound(insert.table)
         count.statements += 1
         self._window.position = head.end()
         yield from self._rows(insert, count, delimiter, executed)
 
+    def _warn_of_trigger(self, name: str) -> None:
+        """A server would fire it for each row: it may alter rows or add some."""
+        if trigger := self._catalog.triggered.get(name):
+            self._summary.warnings.append(
+                f"the trigger {trigger} stands before the rows of {name}, which are "
+                "landed as they are written, without what it does"
+            )
+
     def _head(self) -> re.Match[bytes] | None:
         window = self._window
         while True:
-            head = _HEAD.match(window.data, window.position)
+            head = HEAD.match(window.data, window.position)
             if head or window.at_end or window.unread > _LONGEST_HEAD:
                 return head
             window.grow()
@@ -231,23 +203,23 @@ class Inserts:
     ) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
         """The columns that the rows give, and those left out with a literal default."""
         named = {column.name: column for column in table.columns}
-        listed = [name.lower() for name in self._listed(head["columns"] or b"")]
-        listed = listed or [column.name for column in table.inserted]
-        for name in listed:
+        given = [name.lower() for name in self._listed(head["columns"] or b"")]
+        given = given or [column.name for column in table.inserted]
+        for name in given:
             if name not in named:
                 raise Unreadable(f"{table.name} has no column {name}; it", head.start())
-        if len(set(listed)) < len(listed):
+        if len(set(given)) < len(given):
             raise Unreadable("a column that is listed twice", head.start())
-        omitted = [column for column in table.columns if column.name not in listed]
+        omitted = [column for column in table.columns if column.name not in given]
         for column in omitted:
             if not column.can_be_omitted and column.default is None:
                 what = f"rows of {table.name} without a value for {column.name}"
                 raise Unreadable(what, head.start())
         with_default = (column for column in omitted if column.default is not None)
-        return tuple(named[name] for name in listed), tuple(with_default)
+        return tuple(named[name] for name in given), tuple(with_default)
 
     def _listed(self, names: bytes) -> tuple[str, ...]:
-        return _listed(names, self._session.charset)
+        return listed(names, self._session.charset)
 
     def _rows(
         self, insert: _Insert, count: TableCount, delimiter: bytes, executed: int
@@ -395,13 +367,6 @@ class _Block:
             count.rows_loaded += rows
             yield self._insert.block(b"".join(self._lines), rows)
         self._lines, self.size = [], 0
-
-
-@lru_cache
-def _listed(names: bytes, charset: str) -> tuple[str, ...]:
-    """The identifiers of ``a, `b``` or ``a.b``, as written."""
-    tokens = tokenize(names, Mode(ansi_quotes=True), client_decoder(charset))
-    return tuple(token.text for token in tokens if token.kind != "operator")
 
 
 def _clause(data: bytes, at: int) -> str:

@@ -23,7 +23,6 @@ from harness.load.lexer import (
     StatementEnd,
     Token,
     comment_end,
-    is_dash_comment,
     line_end,
     skip_blank,
     tokenize,
@@ -37,6 +36,11 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _SPACES = re.compile(rb"[ \t\r\n\f\v]*")
 _WORD = re.compile(rb"[A-Za-z_]*")
 _DELIMITER_LINE = re.compile(rb"delimiter[ \t]+(\S+)[^\n]*(?:\n|\Z)", re.IGNORECASE)
+_USE_END = re.compile(rb"[;\n]")
+_USE_LINE = re.compile(
+    rb"(use[ \t]+(?:`[^`\n]+`|\"[^\"\n]+\"|[^\s;`'\"]+))[ \t]*(?:(;)|\r?\n|\Z)",
+    re.IGNORECASE,
+)
 _CLIENT_MESSAGE = re.compile(
     rb"(?:\S*(?:mysqldump|mariadb-dump)(?:\.exe)?: .*|Enter password: *)", re.IGNORECASE
 )
@@ -65,6 +69,8 @@ _HARMLESS = frozenset(
         "EXPLAIN",
         "KILL",
         "SIGNAL",
+        "SAVEPOINT",
+        "RELEASE",
     ]
 )
 _CHANGES = frozenset(["RENAME", "TRUNCATE", "DELETE", "UPDATE", "LOAD", "WITH"])
@@ -168,7 +174,8 @@ class DumpReader:
         window = self._window
         data = window.data
         try:
-            if data[at : at + 1] == b"#" or is_dash_comment(data, at):
+            if data.startswith((b"#", b"--"), at):
+                # The client takes every -- that begins a statement for a comment.
                 window.position = line_end(data, at, at_end=window.at_end)
                 line = data[at : window.position]
                 self._producer.note(line, at, self._place(at))
@@ -185,6 +192,10 @@ class DumpReader:
             return True
         if data.startswith(self._delimiter, at):
             window.position = at + len(self._delimiter)
+            return True
+        if data[at:] == b"\x1a":
+            # Ctrl-Z, the end of a file under DOS.
+            window.position += not window.grow()
             return True
         return self._skip_client_message(at)
 
@@ -215,6 +226,9 @@ class DumpReader:
             yield from self._inserts.read(self._delimiter, executed)
         elif word == "DELIMITER" and not executed:
             self._set_delimiter()
+        elif word == "USE" and not executed and (line := self._use_line()):
+            self._catalog.use(tokenize(line[1], self._session.mode))
+            window.position = line.end()
         elif not word and window.data.startswith(self._delimiter, at):
             window.position = at + len(self._delimiter)
         elif word not in _KNOWN:
@@ -226,6 +240,7 @@ class DumpReader:
             statement = self._whole_statement()
             decode = client_decoder(self._session.charset)
             tokens = tokenize(statement, self._session.mode, decode)
+            self._check_one_statement(word, tokens)
             try:
                 self._carry_out(word, tokens)
             except Unreadable as unreadable:
@@ -256,6 +271,33 @@ class DumpReader:
             raise Unreadable("DELIMITER without a delimiter", window.position)
         self._delimiter = line[1]
         window.position = line.end()
+
+    def _use_line(self) -> re.Match[bytes] | None:
+        """``USE`` as the client's own command, which a line's end closes as well."""
+        window = self._window
+        if self._delimiter != b";":
+            return None
+        while not window.at_end and not _USE_END.search(window.data, window.position):
+            window.grow()
+        return _USE_LINE.match(window.data, window.position)
+
+    def _check_one_statement(self, word: str, tokens: list[Token]) -> None:
+        r"""A ``\G``, or a forgotten ``;``, must not hide the statement behind it."""
+        position = self._window.position
+        for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
+            if token.kind == "operator" and token.text == "\\":
+                what = f"the client's command \\{after.text}"
+                raise Unreadable(what, position + token.start)
+            is_insert = token.is_word("INSERT", "REPLACE") and after.is_word("INTO")
+            if is_insert and word not in ("CREATE", "ALTER", "EXPLAIN"):
+                what = f"{token.text.upper()} INTO inside a {word} statement"
+                raise Unreadable(what, position + token.start)
+        if word in ("CALL", "EXECUTE"):
+            line = self._place(position).line
+            self.summary.warnings.append(
+                f"line {line}: {word} is not carried out; rows it would make are not "
+                "in the dump"
+            )
 
     def _whole_statement(self) -> bytes:
         """The statement at the window's position, without its delimiter."""

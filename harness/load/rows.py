@@ -27,6 +27,9 @@ _BIT = re.compile(rb"0b([01]+)(?![\w$\x80-\xff])|[bB]'([01]*)'")
 _INTRODUCER = re.compile(rb"_([A-Za-z0-9]+)")
 _WORD = re.compile(rb"[\w$\x80-\xff]+")
 _BACKSLASH_N = re.compile(rb"\\N(?![\w$\x80-\xff])")
+#: Every text has its characters in Unicode, so nothing is lost on the way.
+_USING = re.compile(rb"USING\s+(utf8(?:mb[34])?)\s*\)", re.IGNORECASE)
+_LONGEST_USING = 32
 _NULL = Literal("null", b"")
 _WORDS = {
     b"NULL": _NULL,
@@ -133,9 +136,26 @@ class RowReader:
                 return value._replace(charset="utf8"), end
             raise Unreadable(f"a malformed {_shown(word[0])}'' literal", at)
         after, _ = _skip(data, end, 0)
+        if data[after : after + 1] == b"(" and word[0].upper() == b"CONVERT":
+            return self._converted(data, after + 1, at)
         if data[after : after + 1] == b"(":
             raise Unreadable(f"the function {_shown(word[0])}()", at)
         raise Unreadable(f"the expression {_shown(word[0])}", at)
+
+    def _converted(self, data: bytes, inside: int, at: int) -> tuple[Literal, int]:
+        """``CONVERT(text USING utf8mb4)``, as mydumper writes JSON."""
+        start, _ = _skip(data, inside, 0)
+        value, end = self._value(data, start)
+        end, _ = _skip(data, end, 0)
+        using = _USING.match(data, end)
+        if using is None:
+            _ended(data, end + _LONGEST_USING)
+            raise Unreadable("the function CONVERT()", at)
+        if value.kind not in ("string", "hex"):
+            raise Unreadable("the function CONVERT()", at)
+        if value.kind == "hex" or value.charset == "binary":
+            value = value._replace(charset=using[1].decode().lower())
+        return value, _ended(data, using.end())
 
 
 def _skip(data: bytes, at: int, executed: int) -> tuple[int, int]:

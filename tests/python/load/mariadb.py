@@ -30,7 +30,7 @@ class DidNotStart(Exception):
 
 
 def program(name: str) -> str | None:
-    """The path of a program; Debian's server is in a folder that only root's PATH has."""
+    """The path of a program; the server may be where only root looks for it."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin")
 
 

@@ -375,10 +375,13 @@ def test_two_databases_with_different_tables() -> None:
 
 def test_two_time_zones_among_the_rows_are_refused() -> None:
     row = INSERT + "(1,2);\n"
-    zones = "SET TIME_ZONE='+00:00';\n" + table() + row + "SET TIME_ZONE='+02:00';\n"
+    first, second = "SET TIME_ZONE='+00:00';\n", "SET TIME_ZONE='+02:00';\n"
+    zones = first + table("t", "`a` timestamp", "`b` int") + row + second
     assert read(zones).summary.time_zone == "+00:00"
     with pytest.raises(DumpError, match="second time zone"):
         read(zones + row)
+    no_timestamps = first + table() + row + second + row
+    assert read(no_timestamps).rows["t"] == [("1", "2")] * 2
 
 
 @pytest.mark.parametrize(
