@@ -25,6 +25,7 @@ class Step:
     stream: TextIO
     started: float = field(default_factory=time.monotonic)
     detail: str = ""
+    is_quiet: bool = False
     _drawn: float = 0.0
 
     @property
@@ -39,7 +40,8 @@ class Step:
         that it is not known, and only ``done`` is shown.
         """
         now = time.monotonic()
-        if not self.stream.isatty() or now - self._drawn < _REDRAW_SECONDS:
+        is_shown = self.stream.isatty() and not self.is_quiet
+        if not is_shown or now - self._drawn < _REDRAW_SECONDS:
             return
         self._drawn = now
         if total > 0:
@@ -78,7 +80,7 @@ class Console:
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Print ``name ... detail  seconds`` around a piece of work."""
-        step = Step(name, self.err)
+        step = Step(name, self.err, is_quiet=self.quiet)
         if not self.quiet:
             self.err.write(f"{name} ... ")
             self.err.flush()
