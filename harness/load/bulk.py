@@ -43,12 +43,14 @@ _NO_SEPARATORS = bytes(sorted(set(range(256)) - set(b"\t\n")))
 class Converted(NamedTuple):
     """What was converted: COPY text, its rows, the statements begun on the way.
 
-    ``end`` is the index in the data behind the last row.
+    ``opened`` are the rows' parentheses in the dump, counted apart from the text: the
+    rows must be as many. ``end`` is the index in the data behind the last row.
     """
 
     copy: bytes
     rows: int
     begun: int
+    opened: int
     end: int
 
 
@@ -178,6 +180,7 @@ class BulkConverter:
         self._tabs = len(columns) - 1
         self._mode = mode
         self._separators = _Separators(head)
+        self._opened_in_head = head.count(b"(") if head else 0
         charset = _one_charset(columns, client_charset)
         self._decode: Decoder | None = client_decoder(charset) if charset else None
         self._is_utf8 = bool(charset) and is_utf8(charset or "")
@@ -192,7 +195,7 @@ class BulkConverter:
 
         No rows mean that the first one is not whole or not ordinary.
         """
-        nothing = Converted(b"", 0, 0, start)
+        nothing = Converted(b"", 0, 0, 0, start)
         hidden = hide_escapes(data[start:], self._mode)
         if hidden is None or b"\0" in hidden.text:
             return nothing
@@ -244,8 +247,12 @@ class BulkConverter:
         rows = len(shape) // len(row)
         if shape != b"\n" + row * rows:
             return None
-        begun = self._separators.count_begun(parts[0::2])
-        return Converted(copy[1:], rows, begun, start + hidden.length(length))
+        outsides = parts[0::2]
+        begun = self._separators.count_begun(outsides)
+        # One more opens in the artificial closing, and others in the heads.
+        opened = b"".join(outsides).count(b"(") - 1 - begun * self._opened_in_head
+        end = start + hidden.length(length)
+        return Converted(copy[1:], rows, begun, opened, end)
 
     def _cut(self, parts: list[bytes]) -> bool:
         """Leave whole rows only in ``parts``; ``False`` when there is not one."""

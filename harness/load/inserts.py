@@ -228,26 +228,30 @@ class Inserts:
         reader = RowReader(insert.mode)
         reader.executed = executed
         block = _Block(insert)
-        is_open = True
+        before, opened, is_open = count.rows_read, 0, True
         while is_open:
             found = self._next(insert, reader, block)
+            opened += found.opened if isinstance(found, _Stretch) else 1
             if isinstance(found, RejectedRow):
                 count.rows_rejected += 1
                 yield found
-            elif isinstance(found, tuple):
+            elif isinstance(found, _Stretch):
                 yield from block.flush(count)
-                copy, begun = found
-                count.statements += begun
-                count.rows_loaded += copy.rows
-                yield copy
+                count.statements += found.begun
+                count.rows_loaded += _lines(found.copy)
+                yield found.copy
             if block.size > _BLOCK:
                 yield from block.flush(count)
             is_open = self._goes_on(reader, delimiter)
         yield from block.flush(count)
+        if count.rows_read - before != opened:
+            read = count.rows_read - before
+            what = f"a statement in which {opened} rows begin, but {read} were read,"
+            raise Unreadable(what, self._window.position)
 
     def _next(
         self, insert: _Insert, reader: RowReader, block: _Block
-    ) -> RejectedRow | tuple[CopyBlock, int] | None:
+    ) -> RejectedRow | _Stretch | None:
         """Read the next row into the block, or a stretch of rows in bulk."""
         window = self._window
         while True:
@@ -275,9 +279,7 @@ class Inserts:
             return self._rejected(insert, at, end, rejected.reason)
         return None
 
-    def _bulk(
-        self, insert: _Insert, reader: RowReader, at: int
-    ) -> tuple[CopyBlock, int] | None:
+    def _bulk(self, insert: _Insert, reader: RowReader, at: int) -> _Stretch | None:
         window = self._window
         if reader.executed or not insert.bulk.is_able:
             return None
@@ -287,7 +289,8 @@ class Inserts:
         if not converted.rows:
             return None
         window.position = converted.end
-        return insert.block(converted.copy, converted.rows), converted.begun
+        copy = insert.block(converted.copy, converted.rows)
+        return _Stretch(copy, converted.begun, converted.opened)
 
     def _hold_exact(self, insert: _Insert, at: int) -> None:
         """Stay with exact reading for a stretch: what broke the bulk may come again."""
@@ -347,6 +350,15 @@ class Inserts:
                 raise Incomplete(end.inside)
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """Rows that were converted in bulk; ``opened``: how many begin in the dump."""
+
+    copy: CopyBlock
+    begun: int
+    opened: int
+
+
 class _Block:
     """The lines of rows that were read exactly, until they are worth a block."""
 
@@ -363,10 +375,15 @@ class _Block:
     def flush(self, count: TableCount) -> Iterator[CopyBlock]:
         """Yield what was collected, if anything, and count it."""
         if self._lines:
-            rows = len(self._lines)
-            count.rows_loaded += rows
-            yield self._insert.block(b"".join(self._lines), rows)
+            copy = self._insert.block(b"".join(self._lines), len(self._lines))
+            count.rows_loaded += _lines(copy)
+            yield copy
         self._lines, self.size = [], 0
+
+
+def _lines(copy: CopyBlock) -> int:
+    """The rows of a block by its line ends, which nothing but a row's end has."""
+    return copy.data.count(b"\n")
 
 
 def _clause(data: bytes, at: int) -> str:
