@@ -7,8 +7,9 @@ dump and writes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import InputError, UsageError
@@ -87,7 +88,23 @@ def find_dumps(paths: Sequence[str]) -> tuple[Dump, ...]:
                 "Nothing was loaded. Name each dump once."
             )
         seen.add(key)
-    return tuple(_dump(path) for path in paths)
+    return _distinct(paths, [_dump(path) for path in paths])
+
+
+def _distinct(paths: Sequence[str], dumps: Sequence[Dump]) -> tuple[Dump, ...]:
+    """Call dumps of one name by their paths: the ledger tells them apart by name."""
+    names = Counter(dump.name for dump in dumps)
+    return tuple(
+        _renamed(dump, path) if names[dump.name] > 1 else dump
+        for path, dump in zip(paths, dumps, strict=True)
+    )
+
+
+def _renamed(dump: Dump, name: str) -> Dump:
+    parts = (
+        replace(part, name=name + part.name[len(dump.name) :]) for part in dump.parts
+    )
+    return replace(dump, name=name, parts=tuple(parts))
 
 
 def total_bytes(dumps: Sequence[Dump]) -> int:

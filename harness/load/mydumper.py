@@ -92,7 +92,7 @@ def read_export(folder: Path, names: Collection[str]) -> Export:
     return Export(
         files=(*schemas, *(file for _, file in sorted(data, key=lambda item: item[0]))),
         rows=rows,
-        views=tuple(sorted(table for _, table in views)),
+        views=tuple(sorted(table.lower() for _, table in views)),
     )
 
 

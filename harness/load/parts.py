@@ -77,7 +77,8 @@ class Outcome:
     @property
     def sha256(self) -> str:
         """The SHA-256 of the one dump, or of what ``sha256sum`` prints for several."""
-        return _combined_sha256([(dump.name, dump.sha256) for dump in self.dumps])
+        files = [(Path(dump.name).name, dump.sha256) for dump in self.dumps]
+        return _combined_sha256(files)
 
 
 class LoadReader:
@@ -146,6 +147,7 @@ class LoadReader:
             yield from self._counted(part, reader.events())
         finally:
             _add(self.outcome.summary, dump, part, reader.summary)
+        _add_end(self.outcome.summary, dump, part, reader.summary)
         for table in catalog.filled:
             catalog.origins.setdefault(table, part.name)
         self._check_zone(part, reader.summary)
@@ -203,8 +205,12 @@ def _add(total: DumpSummary, dump: Dump, part: Part, found: DumpSummary) -> None
     _extend(total.sql_modes, found.sql_modes)
     _add_counts(total, found)
     total.warnings.extend(f"{part.name}, {warning}" for warning in found.warnings)
+    total.has_trailer &= dump.is_finished or found.has_trailer
+
+
+def _add_end(total: DumpSummary, dump: Dump, part: Part, found: DumpSummary) -> None:
+    """Warn of a part that was read to its end, which nobody signed."""
     if not (dump.is_finished or found.has_trailer):
-        total.has_trailer = False
         total.warnings.append(
             f"{part.name} does not sign its end, so that a dump cut short between two "
             "statements could not be told from a whole one"

@@ -158,6 +158,7 @@ def test_a_dump_cut_short_is_reported_with_what_stands_before(tmp_path: Path) ->
     found = report(path)
     assert found["can_be_loaded"] is found["is_whole"] is False
     assert "cut.sql is cut short" in found["problems"][0]
+    assert (found["is_signed"], found["warnings"]) == (False, [])
     assert found["producer"].startswith("MariaDB dump")
     assert {t["table"]: t["rows"] for t in found["tables"]}["chat"] == 800
     assert inv("assess", "--dump", str(path)) == 3

@@ -192,6 +192,18 @@ def test_a_dump_given_twice_is_refused(
         find_dumps(given)
 
 
+def test_dumps_of_one_name_are_called_by_their_paths(tmp_path: Path) -> None:
+    paths = []
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        content = signed(CREATED if folder == "x" else MORE)
+        paths.append(str(write(tmp_path / folder / "a.sql", content)))
+    other = str(write(tmp_path / "b.sql", signed(MORE)))
+    dumps = find_dumps([*paths, other])
+    assert [dump.name for dump in dumps] == [*paths, "b.sql"]
+    assert [part.name for dump in dumps for part in dump.parts] == [*paths, "b.sql"]
+
+
 def test_no_dump_at_all_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="--dump"):
         require_dumps([])
