@@ -29,7 +29,6 @@ _WORD = re.compile(rb"[\w$\x80-\xff]+")
 _BACKSLASH_N = re.compile(rb"\\N(?![\w$\x80-\xff])")
 #: Every text has its characters in Unicode, so nothing is lost on the way.
 _USING = re.compile(rb"USING\s+(utf8(?:mb[34])?)\s*\)", re.IGNORECASE)
-_LONGEST_USING = 32
 _NULL = Literal("null", b"")
 _WORDS = {
     b"NULL": _NULL,
@@ -137,22 +136,20 @@ class RowReader:
             raise Unreadable(f"a malformed {_shown(word[0])}'' literal", at)
         after, _ = _skip(data, end, 0)
         if data[after : after + 1] == b"(" and word[0].upper() == b"CONVERT":
-            return self._converted(data, after + 1, at)
+            return self._converted(data, after + 1)
         if data[after : after + 1] == b"(":
             raise Unreadable(f"the function {_shown(word[0])}()", at)
         raise Unreadable(f"the expression {_shown(word[0])}", at)
 
-    def _converted(self, data: bytes, inside: int, at: int) -> tuple[Literal, int]:
+    def _converted(self, data: bytes, inside: int) -> tuple[Literal, int]:
         """``CONVERT(text USING utf8mb4)``, as mydumper writes JSON."""
         start, _ = _skip(data, inside, 0)
         value, end = self._value(data, start)
         end, _ = _skip(data, end, 0)
         using = _USING.match(data, end)
-        if using is None:
-            _ended(data, end + _LONGEST_USING)
-            raise Unreadable("the function CONVERT()", at)
-        if value.kind not in ("string", "hex"):
-            raise Unreadable("the function CONVERT()", at)
+        if using is None or value.kind not in ("string", "hex"):
+            # Where it stands may be the end of the bytes at hand, and more decides.
+            raise Unreadable("the function CONVERT()", end)
         if value.kind == "hex" or value.charset == "binary":
             value = value._replace(charset=using[1].decode().lower())
         return value, _ended(data, using.end())

@@ -1,0 +1,137 @@
+"""Dumps of many producers load with their true row counts, or are refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.load import DumpError
+from tests.python.load import shapes
+from tests.python.load.dumps import Row, pieces, read, read_exactly, table
+
+
+@pytest.mark.parametrize("producer", shapes.SHAPES)
+def test_a_producers_dump_has_its_true_rows(producer: str) -> None:
+    dump, rows = shapes.SHAPES[producer]
+    found = read(dump)
+    assert {name: len(found.rows[name]) for name in found.rows} == rows
+    assert found.rejected == []
+    assert found.summary.warnings == []
+    assert read_exactly(dump.encode()).rows == found.rows
+    for size in (1, 7, 100):
+        assert read(dump, chunks=pieces(dump.encode(), size)).rows == found.rows
+
+
+def test_their_values() -> None:
+    assert read(shapes.HEIDISQL).rows["chat"] == [("1", "\\x00ff27"), ("2", None)]
+    assert read(shapes.MYDUMPER).rows["chat"][0] == ("1", "it's", '{"a": 1}')
+    assert read(shapes.SAMPLES).rows == {
+        "departments": [
+            ("d001", "Marketing"),
+            ("d002", "Finance"),
+            ("d003", "none"),
+            ("d004", "none"),
+        ],
+        "archive": [("d001", "none"), ("d002", "x")],
+    }
+
+
+def test_adminers_updates_are_refused_by_name() -> None:
+    with pytest.raises(DumpError, match="ON DUPLICATE KEY UPDATE"):
+        read(shapes.ADMINER_UPDATES)
+
+
+@pytest.mark.parametrize("producer", shapes.SIGNED)
+def test_a_signed_dump_cut_short_at_any_byte_is_reported(producer: str) -> None:
+    dump = shapes.SIGNED[producer].encode()
+    for end in range(1, len(dump)):
+        with pytest.raises(DumpError):
+            read(dump[:end])
+
+
+@pytest.mark.parametrize("producer", shapes.SHAPES)
+def test_a_dump_cut_inside_its_rows_is_reported(producer: str) -> None:
+    dump = shapes.SHAPES[producer].dump.encode()
+    start = dump.upper().index(b"VALUES", dump.upper().index(b"\nINSERT INTO"))
+    for end in range(start, dump.index(b";\n", start)):
+        with pytest.raises(DumpError):
+            read(dump[:end])
+
+
+@pytest.mark.parametrize(
+    ("columns", "default", "landed"),
+    [
+        ("varchar(9) NOT NULL DEFAULT 'it''s'", "it's", "it's"),
+        ("int NOT NULL DEFAULT '5'", "5", "5"),
+        ("int DEFAULT -5", "-5", "-5"),
+        ("bit(3) DEFAULT b'101'", "5", "5"),
+        ("double DEFAULT 1e-3 COMMENT 'DEFAULT 2'", "1e-3", "1e-3"),
+        ("text", None, None),
+    ],
+)
+def test_a_column_that_is_left_out_has_its_literal_default(
+    columns: str, default: str | None, landed: str | None
+) -> None:
+    dump = table("t", "`a` int", f"`b` {columns}") + "INSERT INTO t (a) VALUES (1),(2);"
+    found = read(dump)
+    expected: list[Row] = (
+        [("1",), ("2",)] if landed is None else [("1", landed), ("2", landed)]
+    )
+    assert found.rows["t"] == expected
+    again = (
+        table("t", "`a` int", f"`b` {columns}") + "INSERT INTO t VALUES (1,DEFAULT);"
+    )
+    assert read(again).rows["t"] == [("1", default)]
+
+
+@pytest.mark.parametrize(
+    ("column", "named"),
+    [
+        ("timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP", "without a value for b"),
+        ("timestamp", "without a value for b"),
+        ("char(36) DEFAULT (uuid())", "without a value for b"),
+        ("int NOT NULL AUTO_INCREMENT", "without a value for b"),
+    ],
+)
+def test_a_default_that_only_the_server_knows_is_refused(
+    column: str, named: str
+) -> None:
+    with pytest.raises(DumpError, match=named):
+        read(table("t", "`a` int", f"`b` {column}") + "INSERT INTO t (a) VALUES (1);")
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("SHOW TABLES\\G\nINSERT INTO t VALUES (1,2);", r"command \\G"),
+        ("SHOW TABLES\nINSERT INTO t VALUES (1,2);", "INSERT INTO inside a SHOW"),
+        ("USE d e\nINSERT INTO t VALUES (1,2);", "INSERT INTO inside a USE"),
+        ("USE d\ne; INSERT INTO t VALUES (1,2);", "begins with E"),
+        ("source more.sql;", "SOURCE"),
+        ("INSERT INTO t VALUES (1,CONVERT('x' USING latin1));", r"CONVERT\(\)"),
+        (
+            "USE d; CREATE TABLE u (a int); INSERT INTO u VALUES (1); DROP DATABASE d;",
+            "u",
+        ),
+    ],
+)
+def test_what_would_hide_rows_is_refused(statement: str, named: str) -> None:
+    with pytest.raises(DumpError, match=named):
+        read(table() + statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("CALL fill();", "CALL is not carried out"),
+        (
+            "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1;"
+            "INSERT INTO t VALUES (1,2);",
+            "trigger x stands before the rows of t",
+        ),
+    ],
+)
+def test_what_a_server_would_do_besides_is_warned_of(
+    statement: str, named: str
+) -> None:
+    (warning,) = read(table() + statement).summary.warnings
+    assert named in warning
