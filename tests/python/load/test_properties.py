@@ -145,7 +145,7 @@ def outcome(reading: Callable[[], Read]) -> object:
 
 SEED = signed(
     "DROP TABLE IF EXISTS `t`;\n"
-    + table("t", "`a` text", "`b` varchar(9)", "`c` int")
+    + table("t", "`a` text", "`b` varchar(9) DEFAULT 'd'", "`c` int")
     + "LOCK TABLES `t` WRITE;\n"
     + r"""INSERT INTO `t` VALUES ('it\'s','',1),('a;b),(',NULL,-2.5),"""
     + r"""("d\"q",'\\',3),(_utf8mb4'é',x'41',NULL);"""
@@ -187,6 +187,13 @@ PIECES = [
     b"DELIMITER ;;\n",
     b"\x01",
     b"\x02",
+    b"\x1a",
+    b"\\G\n",
+    b"USE d\n",
+    b"USE d;",
+    b"INSERT INTO `t` (`c`) VALUES (",
+    b"CONVERT('x' USING utf8mb4)",
+    b"DEFAULT",
 ]
 
 
