@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,9 @@ def report(path: Path, tables: str | None = None) -> dict[str, Any]:
 
 
 def inv(*argv: str) -> int:
-    program = Program(namespace=tasks.namespace, binary="./inv", binary_names=["inv"])
+    # Invoke takes the help out of tasks that it has parsed, so that it gets its own.
+    namespace = copy.deepcopy(tasks.namespace)
+    program = Program(namespace=namespace, binary="./inv", binary_names=["inv"])
     try:
         program.run(["inv", *argv])
     except SystemExit as ended:
