@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.bench import load as bench
-from harness.bench import messages
+from harness.bench import messages, others
 from harness.bench.run import Measure
 from harness.console import Console
 from harness.database import Target, connect
@@ -56,9 +56,7 @@ def test_a_measurement_leaves_no_database(
     database: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to = Target(database, is_embedded=False)
-    monkeypatch.setattr(
-        bench.others, "measure", lambda *_: {"pgloader": "not installed"}
-    )
+    monkeypatch.setattr(others, "measure", lambda *_: {"pgloader": "not installed"})
     report = bench.measure(to, console(), rows=1_000, repetitions=1, any_server=True)
     assert [measure.rows for measure in report.loads] == [1_000]
     assert report.as_rows()[-1][1] == "skipped: not installed"
