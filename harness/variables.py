@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # it publishes no types
 
 from harness import settings
 from harness.errors import UsageError

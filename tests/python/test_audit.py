@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # it publishes no types
 from psycopg import sql
 
 from harness import audit, database, ledger, settings, target
