@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 
 from harness import constraints, hashing, ledger, settings, target
-from harness.database import Connection, committed
-from harness.errors import HarnessError, Refused, UsageError, one_line
+from harness.database import Connection, committed, said_by
+from harness.errors import HarnessError, Refused, UsageError
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
 
@@ -86,7 +86,7 @@ def _rollback(connection: Connection, run_id: str | None) -> Rollback:
         return _rollback_in_transaction(connection, run_id)
     except psycopg.Error as error:
         raise RollbackFailed(
-            f"the rollback failed in the database: {one_line(error)}. The transaction "
+            f"the rollback failed in the database: {said_by(error)}. The transaction "
             "was rolled back, nothing was changed. Mend the cause and run: "
             "./inv rollback"
         ) from error

@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+import psycopg
+
 from harness import build as dbt
 from harness import database, ledger, publish, rollback, settings, target, validate
 from harness.audit import AuditResult, run_checkpoint
 from harness.console import Console
 from harness.database import Connection
-from harness.errors import CheckFailed, Refused
+from harness.errors import CheckFailed, HarnessError, Refused
 from harness.load import LoadResult, landing
+from harness.load.source import Progress
+
+
+class LoadFailed(HarnessError):
+    """The database refused what was to be landed; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -74,24 +81,20 @@ def require_rehearsal(session: Session) -> None:
 
 
 def load(session: Session, inputs: Inputs) -> LoadResult:
-    """Land the dump and the two files of earlier phases as a new run."""
-    started = datetime.now(timezone.utc)
-    run_id = ledger.new_run_id()
-    connection = session.connection
+    """Land the dump and the two files of earlier phases as a new run.
+
+    Raises what ``landing.load`` raises, and ``LoadFailed`` when the database refuses.
+    """
     name = Path(inputs.dump).name if inputs.dump != "-" else "standard input"
     with session.console.step(f"loading {name}") as step:
-        with database.committed(connection):
-            result = landing.load(
-                connection,
-                run_id=run_id,
-                dump=inputs.dump,
-                bookings=inputs.bookings,
-                users=inputs.users,
-                live_schema=settings.live_schema(),
-                on_progress=step.progress,
-            )
-            _enter_load(session, run_id, result, started)
-            filled = target.fill(connection)
+        try:
+            result, filled = _land(session, inputs, step.progress)
+        except psycopg.Error as error:
+            raise LoadFailed(
+                f"loading failed in the database: {database.said_by(error)}. The "
+                "transaction was rolled back, nothing was loaded. Mend the cause and "
+                "run the command again."
+            ) from error
         rows = ", ".join(f"{t.rows_loaded:,} {t.name}" for t in result.tables)
         step.detail = f"{rows} rows{_filled(filled)}"
     for warning in result.warnings:
@@ -244,6 +247,27 @@ def landed_run(session: Session) -> str:
     run = ledger.current_run(session.connection)
     session.connection.rollback()
     return run.run_id
+
+
+def _land(
+    session: Session, inputs: Inputs, on_progress: Progress
+) -> tuple[LoadResult, dict[str, int]]:
+    """Land the files, enter the load and fill a rehearsal, all in one transaction."""
+    started = datetime.now(timezone.utc)
+    run_id = ledger.new_run_id()
+    connection = session.connection
+    with database.committed(connection):
+        result = landing.load(
+            connection,
+            run_id=run_id,
+            dump=inputs.dump,
+            bookings=inputs.bookings,
+            users=inputs.users,
+            live_schema=settings.live_schema(),
+            on_progress=on_progress,
+        )
+        _enter_load(session, run_id, result, started)
+        return result, target.fill(connection)
 
 
 def _enter_load(
