@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping
 import pytest
 from psycopg import sql
 
-from harness import database, publish, rollback, settings, target
+from harness import database, publish, rollback, settings, target, validate
 from harness.database import Connection, Target
 from harness.errors import UsageError
 from harness.publish import PublishFailed
 from harness.rollback import RollbackFailed
+from harness.validate import ValidationFailed
 from tests.python import world
 
 SECRET = "s3cr&t"  # noqa: S105 - the test's own
@@ -122,3 +123,15 @@ def test_a_hidden_row_is_not_taken_for_a_missing_one(
         "select count(*) from carryover.published_rows where rolled_back_at is null"
     ).fetchone()
     assert standing == (3 + 12 + 3,)
+
+
+def test_a_validation_that_cannot_be_done_is_one_sentence(
+    connection: Connection,
+) -> None:
+    """Such as of a live table that has lost a column since."""
+    world.rehearse(connection)
+    publish.publish(connection)
+    connection.execute("alter table chats rename booking_id to order_id")
+    connection.commit()
+    with pytest.raises(ValidationFailed, match=r"booking_id does not exist\. Nothing"):
+        validate.validate(connection)
