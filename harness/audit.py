@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import database, settings
+from harness.console import counted
 from harness.errors import HarnessError, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class AuditResult:
         if self.warnings:
             return (
                 f"checkpoint {self.name} passed all critical expectations of "
-                f"{self.expectations}, with {_counted(len(self.warnings), 'warning')}: "
+                f"{self.expectations}, with {counted(len(self.warnings), 'warning')}: "
                 + "; ".join(str(warning) for warning in self.warnings)
                 + "."
             )
@@ -339,7 +340,7 @@ def _observed(details: Mapping[str, Any]) -> tuple[str, int | None]:
         return f"{count:,} unexpected of {details['element_count']:,} rows", count
     if "unexpected_rows" in (details.get("details") or {}):
         count = int(details["observed_value"])
-        return _counted(count, "unexpected row"), count
+        return counted(count, "unexpected row"), count
     missing = ((details.get("details") or {}).get("mismatched") or {}).get("missing")
     if missing:
         return f"no column {', '.join(missing)}", None
@@ -354,7 +355,3 @@ def _sample(details: Mapping[str, Any]) -> tuple[str, ...]:
         values = details.get("partial_unexpected_list") or []
         texts = [str(value) for value in values if value is not None]
     return tuple(text[:_SAMPLE_CHARACTERS] for text in texts[:_SAMPLE_VALUES])
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -16,7 +16,7 @@ import psycopg
 from harness import build as dbt
 from harness import database, ledger, publish, rollback, settings, target, validate
 from harness.audit import AuditResult, run_checkpoint
-from harness.console import Console
+from harness.console import Console, counted
 from harness.database import Connection
 from harness.errors import CheckFailed, HarnessError, Refused
 from harness.load import LoadResult, landing
@@ -128,9 +128,9 @@ def audit(session: Session, name: str) -> AuditResult:
         ledger.ensure(connection)
         ledger.add_step(connection, run.run_id, f"audit.{name}", started, record)
         connection.commit()
-        step.detail = f"{result.expectations} expectations"
+        step.detail = counted(result.expectations, "expectation")
         if result.warnings:
-            step.detail += f", {len(result.warnings)} warnings"
+            step.detail += f", {counted(len(result.warnings), 'warning')}"
     for warning in result.warnings:
         session.console.warn(str(warning))
     if not result.passed:
@@ -157,7 +157,7 @@ def build(
         _enter_build(connection, run, result, started)
         step.detail = f"{result.models} models, {result.tests} tests"
         if result.warnings:
-            step.detail += f", {len(result.warnings)} warnings"
+            step.detail += f", {counted(len(result.warnings), 'warning')}"
     for warning in result.warnings:
         session.console.warn(f"{warning.name}: {warning.said}")
     dbt.require_built(result)
