@@ -67,29 +67,39 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
             rejections=_read_rejections(connection),
             migrated_bookings=_count_migrated_bookings(connection),
         )
+    counts, problems = _read_audits(connection, run_id)
+    if counts:
+        summary = replace(summary, audits=counts, problems=problems)
     if has_marts:
         reasons, unlinked_chats = _read_reasons(connection)
-        counts, problems = _read_audits(connection, run_id)
         summary = replace(
             summary,
             reasons=reasons,
             unlinked_chats=unlinked_chats,
             coercions=_read_coercions(connection),
-            audits=counts,
-            problems=problems,
         )
     return summary if is_landed else _with_kept_fates(summary)
 
 
 def holds_run(connection: Connection, run_id: str) -> bool:
-    """Whether dbt's marts are built from this run's landing."""
+    """Whether dbt's marts are built from this run's landing, each of them.
+
+    After a failed test dbt passes over the models behind it: those hold another run.
+    """
     marts = settings.marts_schema()
     if not stands(
         connection, marts, "loaded_run", "reconciliation", "migration_metrics"
     ):
         return False
     rows = fetch(connection, "select run_id from {marts}.loaded_run")
-    return [row[0] for row in rows] == [run_id]
+    if [row[0] for row in rows] != [run_id]:
+        return False
+    return not stands(connection, marts, "audit_results") or not fetch(
+        connection,
+        "select from {marts}.audit_results where run_id = %(run_id)s"
+        " and resource_type = 'model' and status <> 'success'",
+        run_id=run_id,
+    )
 
 
 def _is_landed(connection: Connection, run_id: str) -> bool:
