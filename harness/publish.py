@@ -98,6 +98,7 @@ def _publish_in_transaction(connection: Connection, started: datetime | None) ->
     ledger.ensure(connection)
     run = ledger.current_run(connection)
     ledger.take_lock(connection)
+    ledger.require_live_schema(connection)
     require_audited(connection, run.run_id)
     columns = check_target(connection)
     tables = tuple(
@@ -145,6 +146,7 @@ def _detail(plan: Plan, hashed: dict[str, list[str]]) -> dict[str, Any]:
             for table in plan.tables
         },
         "hashed_columns": hashed,
+        "live_schema": settings.live_schema(),
         "changes": [change.name for change in plan.changes],
     }
 

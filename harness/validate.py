@@ -84,6 +84,7 @@ def require_valid(validation: Validation) -> None:
 def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Validation:
     ledger.ensure(connection)
     run = ledger.current_run(connection)
+    ledger.require_live_schema(connection)
     target.require_tables(connection)
     connection.execute(
         query(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness import settings
+from harness import ledger, settings
 from harness.artifacts.relations import fetch, stands
 from harness.artifacts.summary import (
     BOOKING_NOT_MIGRATED,
@@ -59,6 +59,7 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
         failures=_read_failures(connection, run_id),
         checkpoints=_read_checkpoints(connection, run_id),
         validation=_read_validation(connection, run_id),
+        removed_rows=_count_removed(connection, run_id),
         has_marts=has_marts,
     )
     if is_landed:
@@ -79,6 +80,12 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
             coercions=_read_coercions(connection),
         )
     return summary if is_landed else _with_kept_fates(summary)
+
+
+def _count_removed(connection: Connection, run_id: str) -> int:
+    """Count the rows that the run left out because somebody had deleted them."""
+    detail = ledger.step_detail(connection, run_id, "publish") or {}
+    return sum(table.get("removed", 0) for table in detail.get("tables", {}).values())
 
 
 def holds_run(connection: Connection, run_id: str) -> bool:

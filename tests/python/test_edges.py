@@ -109,7 +109,9 @@ def test_a_hidden_row_is_not_taken_for_a_missing_one(
     world.rehearse(connection)
     publish.publish(connection)
     connection.execute(
-        "alter table chats enable row level security;"
+        "alter table chats owner to edge_role; alter table chat_messages owner to"
+        " edge_role; alter table media owner to edge_role;"
+        "alter table chats enable row level security, force row level security;"
         "grant usage on schema carryover, staging, marts to edge_role;"
         "grant all on all tables in schema public, carryover to edge_role"
     )
