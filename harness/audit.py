@@ -14,15 +14,18 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import database, settings
+from harness.console import counted
 from harness.errors import HarnessError, Refused, UsageError
 
 if TYPE_CHECKING:
     from great_expectations.checkpoint.checkpoint import CheckpointResult
     from great_expectations.core import ExpectationValidationResult
+    from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.data_context.file_data_context import (
         FileDataContext,
     )
@@ -113,7 +116,7 @@ class AuditResult:
         if self.warnings:
             return (
                 f"checkpoint {self.name} passed all critical expectations of "
-                f"{self.expectations}, with {_counted(len(self.warnings), 'warning')}: "
+                f"{self.expectations}, with {counted(len(self.warnings), 'warning')}: "
                 + "; ".join(str(warning) for warning in self.warnings)
                 + "."
             )
@@ -182,22 +185,30 @@ def open_context(url: str, docs_dir: Path) -> FileDataContext:
 
 def _run(name: str, run_id: str, url: str, docs_dir: Path) -> CheckpointResult:
     # Importing Great Expectations takes seconds, and most tasks never need it.
-    from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.datasource.fluent.interfaces import TestConnectionError
     from great_expectations.exceptions.exceptions import GreatExpectationsError
 
     context = open_context(url, docs_dir)
     try:
         with closing(context.data_sources.get(_DATASOURCE).get_execution_engine()):
-            return context.checkpoints.get(name).run(
-                run_id=RunIdentifier(run_name=run_id)
-            )
+            return context.checkpoints.get(name).run(run_id=run_identifier(run_id))
     except (GreatExpectationsError, TestConnectionError) as error:
         reason = " ".join(str(error).split())
         raise AuditError(
             f"checkpoint {name} could not run: {reason}. The database was only read. "
             f"Remove the cause, then run: ./inv audit.{name}"
         ) from error
+
+
+def run_identifier(run_id: str) -> RunIdentifier:
+    """Name a run to Great Expectations, with the time at which it is audited.
+
+    Without a time the library reads one out of the name, and takes the digits at the
+    end of a run's id for an offset, which may be no offset at all.
+    """
+    from great_expectations.core.run_identifier import RunIdentifier
+
+    return RunIdentifier(run_name=run_id, run_time=datetime.now(timezone.utc))
 
 
 def _schemas(name: str) -> list[str]:
@@ -329,7 +340,7 @@ def _observed(details: Mapping[str, Any]) -> tuple[str, int | None]:
         return f"{count:,} unexpected of {details['element_count']:,} rows", count
     if "unexpected_rows" in (details.get("details") or {}):
         count = int(details["observed_value"])
-        return _counted(count, "unexpected row"), count
+        return counted(count, "unexpected row"), count
     missing = ((details.get("details") or {}).get("mismatched") or {}).get("missing")
     if missing:
         return f"no column {', '.join(missing)}", None
@@ -344,7 +355,3 @@ def _sample(details: Mapping[str, Any]) -> tuple[str, ...]:
         values = details.get("partial_unexpected_list") or []
         texts = [str(value) for value in values if value is not None]
     return tuple(text[:_SAMPLE_CHARACTERS] for text in texts[:_SAMPLE_VALUES])
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -139,10 +139,16 @@ def _invoke(
 ) -> Any:
     from dbt.cli.main import dbtRunner
 
+    done = 0
+
     def follow(event: Any) -> None:
+        nonlocal done
         total = getattr(event.data, "total", None)
-        if on_progress is not None and total:
-            on_progress(event.data.index, total)
+        # The hooks count their own; threads report their nodes out of order.
+        if on_progress is None or not total or "Hook" in event.info.name:
+            return
+        done = max(done, event.data.index)
+        on_progress(done, total)
 
     root = str(settings.PROJECT_ROOT)
     quiet = ["--quiet", "--no-use-colors", "--log-level", "none"]

@@ -22,6 +22,7 @@ from harness.errors import HarnessError
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_OUTPUT_CLOSED = 141
 
 
 class Program(invoke.program.Program):
@@ -97,4 +98,11 @@ def main() -> None:
         version=__version__,
         namespace=tasks.namespace,
     )
-    program.run(["inv", *(sys.argv[1:] or ["--list"])])
+    try:
+        program.run(["inv", *(sys.argv[1:] or ["--list"])])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has gone, `| head` for one; Python would complain
+        # once more when it closes the stream (its documentation, note on SIGPIPE).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_OUTPUT_CLOSED)

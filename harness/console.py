@@ -116,6 +116,11 @@ class Console:
         self.err.flush()
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number and its noun: ``1 warning``, ``6,000 rows``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Lay rows out as text under their headings; numbers go to the right."""
     cells = [[_cell(value) for value in row] for row in rows]

@@ -64,18 +64,20 @@ def apply(connection: Connection, run_id: str, changes: Sequence[Change]) -> Non
     )
 
 
-def undo(connection: Connection, run_id: str) -> list[str]:
-    """Drop what a run added, newest first; returns the names.
+def undo(connection: Connection, run_id: str, kind: str) -> list[str]:
+    """Drop the constraints or indexes that a run added and return their names.
 
-    What somebody dropped since is passed over.
+    The newest go first. ``kind`` is ``constraint`` or ``index``. What somebody dropped
+    since is passed over.
     """
     ledger = sql.Identifier(settings.ledger_schema())
     rows = connection.execute(
         sql.SQL(
             "select change_id, name, undo_ddl from {}.schema_changes"
-            " where run_id = %s and rolled_back_at is null order by change_id desc"
+            " where run_id = %s and kind = %s and rolled_back_at is null"
+            " order by change_id desc"
         ).format(ledger),
-        [run_id],
+        [run_id, kind],
     ).fetchall()
     for change_id, _, ddl in rows:
         connection.execute(ddl)

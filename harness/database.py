@@ -103,7 +103,8 @@ def target() -> Target:
 def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection:
     """Open a connection to the target.
 
-    Times are exchanged in UTC whatever the server's setting. Raises
+    Times are exchanged in UTC whatever the server's setting, and a table whose
+    row-level security would hide rows from us cannot be read. Raises
     ``ConnectionFailed`` when the database does not answer and ``Refused`` when the
     server is older than PostgreSQL 15.
     """
@@ -125,7 +126,8 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
             f"{to} runs PostgreSQL {version}; Carryover needs 15 or newer. "
             "Nothing was written. Upgrade the server or name another one."
         )
-    connection.execute("set time zone 'UTC'")
+    # A row that a policy hides must be an error: it would pass for a missing one.
+    connection.execute("set time zone 'UTC'; set row_security to off")
     connection.commit()
     return connection
 
@@ -141,12 +143,22 @@ def committed(connection: Connection) -> Iterator[None]:
         raise
 
 
+def said_by(error: psycopg.Error) -> str:
+    """What the database said, on one line.
+
+    Without the server's DETAIL and CONTEXT: they quote rows, and so somebody's message.
+    """
+    return one_line(error.diag.message_primary or error)
+
+
 def _parse(url: str) -> dict[str, str]:
     try:
         parsed = conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:
+        # libpq's own words quote the URL, and with it the password.
         raise UsageError(
-            f"DATABASE_URL cannot be read: {one_line(error)}. Nothing was written. "
+            "DATABASE_URL cannot be read: it is no URL of PostgreSQL, or one of its "
+            "parts is not percent-encoded. Nothing was written. "
             "Write it as postgresql://user:password@host:port/database."
         ) from None
     return {key: str(value) for key, value in parsed.items() if value is not None}

@@ -281,6 +281,22 @@ def take_lock(connection: Connection) -> None:
     )
 
 
+def require_live_schema(connection: Connection) -> None:
+    """Raise ``Refused`` when what was published stands in another live schema.
+
+    The ledger names rows by table and id: looked for in the wrong schema, all of them
+    would pass for deleted.
+    """
+    row = connection.execute(query("published_schema")).fetchone()
+    if row is None or row[0] == settings.live_schema():
+        return
+    raise Refused(
+        f"the rows of run {row[1]} were published into the schema {row[0]}, and "
+        f"{settings.live_schema()} is the live schema now. Nothing was changed. "
+        f"Set CARRYOVER_LIVE_SCHEMA={row[0]}, or take them back there first."
+    )
+
+
 def operator() -> str:
     """Who runs this: ``CARRYOVER_OPERATOR``, or the user of this process."""
     named = os.environ.get("CARRYOVER_OPERATOR")

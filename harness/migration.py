@@ -48,9 +48,17 @@ def migrate(session: Session, inputs: Inputs, *, execute: bool) -> None:
             print_plan(session, stages.plan_publish(session))
     except HarnessError:
         if run_id:
-            finish(session, run_id, next_command=None)
+            _finish_stopped(session, run_id)
         raise
     finish(session, run_id, next_command=None if execute else "./inv publish --execute")
+
+
+def _finish_stopped(session: Session, run_id: str) -> None:
+    """Finish a migration that stopped; what stopped it stays the error to report."""
+    try:
+        finish(session, run_id, next_command=None)
+    except HarnessError as error:
+        session.console.warn(str(error))
 
 
 def prepare_target(session: Session) -> None:

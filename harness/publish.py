@@ -17,8 +17,8 @@ from psycopg import sql
 
 from harness import candidates, constraints, hashing, ledger, settings, target
 from harness.candidates import TablePlan
-from harness.database import Connection, committed
-from harness.errors import CheckFailed, HarnessError, Refused, one_line
+from harness.database import Connection, committed, said_by
+from harness.errors import CheckFailed, HarnessError, Refused
 from harness.live_values import as_live
 from harness.published import FITTING_TYPES, TABLES, PublishedTable
 from harness.queries import query
@@ -86,7 +86,7 @@ def _publish(connection: Connection, started: datetime | None = None) -> Plan:
         return _publish_in_transaction(connection, started)
     except psycopg.Error as error:
         raise PublishFailed(
-            f"publishing failed in the database: {one_line(error)}. The transaction "
+            f"publishing failed in the database: {said_by(error)}. The transaction "
             "was rolled back, nothing was changed. Mend the cause and run: "
             "./inv publish"
         ) from error
@@ -98,6 +98,7 @@ def _publish_in_transaction(connection: Connection, started: datetime | None) ->
     ledger.ensure(connection)
     run = ledger.current_run(connection)
     ledger.take_lock(connection)
+    ledger.require_live_schema(connection)
     require_audited(connection, run.run_id)
     columns = check_target(connection)
     tables = tuple(
@@ -145,6 +146,7 @@ def _detail(plan: Plan, hashed: dict[str, list[str]]) -> dict[str, Any]:
             for table in plan.tables
         },
         "hashed_columns": hashed,
+        "live_schema": settings.live_schema(),
         "changes": [change.name for change in plan.changes],
     }
 

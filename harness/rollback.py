@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 
 from harness import constraints, hashing, ledger, settings, target
-from harness.database import Connection, committed
-from harness.errors import HarnessError, Refused, UsageError, one_line
+from harness.database import Connection, committed, said_by
+from harness.errors import HarnessError, Refused, UsageError
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
 
@@ -86,7 +86,7 @@ def _rollback(connection: Connection, run_id: str | None) -> Rollback:
         return _rollback_in_transaction(connection, run_id)
     except psycopg.Error as error:
         raise RollbackFailed(
-            f"the rollback failed in the database: {one_line(error)}. The transaction "
+            f"the rollback failed in the database: {said_by(error)}. The transaction "
             "was rolled back, nothing was changed. Mend the cause and run: "
             "./inv rollback"
         ) from error
@@ -98,15 +98,19 @@ def _rollback_in_transaction(connection: Connection, run_id: str | None) -> Roll
     hashing.fix_session(connection)
     run_id = _choose(connection, run_id)
     ledger.take_lock(connection)
+    ledger.require_live_schema(connection)
     target.require_tables(connection)
     hashed = (ledger.step_detail(connection, run_id, "publish") or {})["hashed_columns"]
+    # Our keys go first: to check each would read its table once for every row deleted.
+    # The indexes are of use until the rows are gone.
+    dropped = constraints.undo(connection, run_id, "constraint")
     # Children first, so that a chat whose messages are all ours may go with them.
     tables = tuple(
         _take_back(connection, run_id, table, hashed[table.name])
         for table in reversed(TABLES)
     )
-    dropped = tuple(constraints.undo(connection, run_id))
-    done = Rollback(run_id, tables, dropped)
+    dropped += constraints.undo(connection, run_id, "index")
+    done = Rollback(run_id, tables, tuple(dropped))
     record = ledger.StepRecord(
         rows=done.deleted,
         detail={
@@ -114,7 +118,7 @@ def _rollback_in_transaction(connection: Connection, run_id: str | None) -> Roll
                 table.name: {action: getattr(table, action) for action in _ACTIONS}
                 for table in tables
             },
-            "dropped": list(dropped),
+            "dropped": dropped,
         },
     )
     ledger.add_step(connection, run_id, "rollback", started, record)

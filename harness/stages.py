@@ -11,21 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+import psycopg
+
 from harness import assess as assessing
 from harness import build as dbt
 from harness import database, ledger, publish, rollback, settings, target, validate
 from harness.assess import Assessment
 from harness.audit import AuditResult, run_checkpoint
-from harness.console import Console
+from harness.console import Console, counted
 from harness.database import Connection
-from harness.errors import CheckFailed, Refused
+from harness.errors import CheckFailed, HarnessError, Refused
 from harness.landed import require_landed
 from harness.load import LoadResult, landing
 from harness.load.selection import FOR_MODELS, Selection
+from harness.load.source import Progress
 
 #: More dumps, or tables, than these are counted on a step's line, not named.
 _NAMED = 3
 _NAMED_TABLES = 6
+
+
+class LoadFailed(HarnessError):
+    """The database refused what was to be landed; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -102,31 +109,26 @@ def require_loadable(found: Assessment) -> None:
 def load(
     session: Session, inputs: Inputs, selection: Selection = FOR_MODELS
 ) -> LoadResult:
-    """Land the dumps and the two files of earlier phases as a new run."""
-    started = datetime.now(timezone.utc)
-    run_id = ledger.new_run_id()
-    connection = session.connection
+    """Land the dumps and the two files of earlier phases as a new run.
+
+    Raises what ``landing.load`` raises, and ``LoadFailed`` when the database refuses.
+    """
     with session.console.step(f"loading {_named(inputs.dumps)}") as step:
-        with database.committed(connection):
-            result = landing.load(
-                connection,
-                run_id=run_id,
-                dumps=inputs.dumps,
-                bookings=inputs.bookings,
-                users=inputs.users,
-                live_schema=settings.live_schema(),
-                selection=selection,
-                on_progress=step.progress,
-            )
-            _enter_load(session, run_id, result, started)
-            filled = target.fill(connection)
+        try:
+            result, filled = _land(session, inputs, selection, step.progress)
+        except psycopg.Error as error:
+            raise LoadFailed(
+                f"loading failed in the database: {database.said_by(error)}. The "
+                "transaction was rolled back, nothing was loaded. Mend the cause and "
+                "run the command again."
+            ) from error
         step.detail = f"{_loaded(result)}{_filled(filled)}"
     for warning in result.warnings:
         session.console.warn(warning)
     rejected = sum(table.rows_rejected for table in result.tables)
     if rejected:
         session.console.warn(
-            f"{rejected:,} rows were rejected;"
+            f"{counted(rejected, 'row')} rejected;"
             f" see {settings.staging_schema()}.rejected_rows"
         )
     return result
@@ -154,9 +156,9 @@ def audit(session: Session, name: str) -> AuditResult:
         ledger.ensure(connection)
         ledger.add_step(connection, run.run_id, f"audit.{name}", started, record)
         connection.commit()
-        step.detail = f"{result.expectations} expectations"
+        step.detail = counted(result.expectations, "expectation")
         if result.warnings:
-            step.detail += f", {len(result.warnings)} warnings"
+            step.detail += f", {counted(len(result.warnings), 'warning')}"
     for warning in result.warnings:
         session.console.warn(str(warning))
     if not result.passed:
@@ -187,7 +189,7 @@ def build(
         _enter_build(connection, run, result, started)
         step.detail = f"{result.models} models, {result.tests} tests"
         if result.warnings:
-            step.detail += f", {len(result.warnings)} warnings"
+            step.detail += f", {counted(len(result.warnings), 'warning')}"
     for warning in result.warnings:
         session.console.warn(f"{warning.name}: {warning.said}")
     dbt.require_built(result)
@@ -279,6 +281,28 @@ def landed_run(session: Session) -> str:
     run = ledger.current_run(session.connection)
     session.connection.rollback()
     return run.run_id
+
+
+def _land(
+    session: Session, inputs: Inputs, selection: Selection, on_progress: Progress
+) -> tuple[LoadResult, dict[str, int]]:
+    """Land the files, enter the load and fill a rehearsal, all in one transaction."""
+    started = datetime.now(timezone.utc)
+    run_id = ledger.new_run_id()
+    connection = session.connection
+    with database.committed(connection):
+        result = landing.load(
+            connection,
+            run_id=run_id,
+            dumps=inputs.dumps,
+            bookings=inputs.bookings,
+            users=inputs.users,
+            live_schema=settings.live_schema(),
+            selection=selection,
+            on_progress=on_progress,
+        )
+        _enter_load(session, run_id, result, started)
+        return result, target.fill(connection)
 
 
 def _enter_load(

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from harness import ledger, settings, target
-from harness.database import Connection, committed
-from harness.errors import CheckFailed
+from harness.database import Connection, committed, said_by
+from harness.errors import CheckFailed, HarnessError
 from harness.live_values import as_live
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
@@ -30,6 +31,10 @@ MEDIA_NAMESPACE = "5d9b2a4e-7c1f-5e0a-9f3b-2a6c8d4e1b70"
 IMAGE_PATTERN = r"^\S+\.(jpe?g|png|gif|webp|heic|heif|bmp|tiff?|avif|svg)(\?\S*)?$"
 
 FINDINGS = ("missing", "different", "extra", "orphaned", "newer")
+
+
+class ValidationFailed(HarnessError):
+    """The database could not compare; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,19 @@ def validate(connection: Connection, *, in_use: bool = False) -> Validation:
     """Compare the live tables with the landed dump, row by row, and commit the result.
 
     With ``in_use`` rows that are newer than the last publish are the application's own:
-    counted as ``newer``, no fault. Raises ``Refused`` when nothing is landed and
-    ``TargetMissing`` without live tables. Whether the result is valid is for the caller
-    to look at.
+    counted as ``newer``, no fault. Raises ``Refused`` when nothing is landed,
+    ``TargetMissing`` without live tables and ``ValidationFailed`` when the database
+    cannot compare them. Whether the result is valid is for the caller to look at.
     """
     started = datetime.now(timezone.utc)
-    with committed(connection):
-        return _validate(connection, in_use=in_use, started=started)
+    try:
+        with committed(connection):
+            return _validate(connection, in_use=in_use, started=started)
+    except psycopg.Error as error:
+        raise ValidationFailed(
+            f"validating failed in the database: {said_by(error)}. Nothing was "
+            "changed. Mend the cause and run: ./inv validate"
+        ) from error
 
 
 def require_valid(validation: Validation) -> None:
@@ -73,6 +84,7 @@ def require_valid(validation: Validation) -> None:
 def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Validation:
     ledger.ensure(connection)
     run = ledger.current_run(connection)
+    ledger.require_live_schema(connection)
     target.require_tables(connection)
     connection.execute(
         query(

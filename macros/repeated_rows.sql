@@ -8,7 +8,6 @@
             {{ id_column }},
             min(source_row) as first_source_row
         from {{ model }}
-        where {{ is_uuid(id_column) }}
         group by {{ id_column }}
         having count(*) > 1
     ),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness import settings
+from harness import ledger, settings
 from harness.artifacts.relations import fetch, stands
 from harness.artifacts.summary import (
     BOOKING_NOT_MIGRATED,
@@ -59,6 +59,7 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
         failures=_read_failures(connection, run_id),
         checkpoints=_read_checkpoints(connection, run_id),
         validation=_read_validation(connection, run_id),
+        removed_rows=_count_removed(connection, run_id),
         has_marts=has_marts,
     )
     if is_landed:
@@ -67,29 +68,45 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
             rejections=_read_rejections(connection),
             migrated_bookings=_count_migrated_bookings(connection),
         )
+    counts, problems = _read_audits(connection, run_id)
+    if counts:
+        summary = replace(summary, audits=counts, problems=problems)
     if has_marts:
         reasons, unlinked_chats = _read_reasons(connection)
-        counts, problems = _read_audits(connection, run_id)
         summary = replace(
             summary,
             reasons=reasons,
             unlinked_chats=unlinked_chats,
             coercions=_read_coercions(connection),
-            audits=counts,
-            problems=problems,
         )
     return summary if is_landed else _with_kept_fates(summary)
 
 
+def _count_removed(connection: Connection, run_id: str) -> int:
+    """Count the rows that the run left out because somebody had deleted them."""
+    detail = ledger.step_detail(connection, run_id, "publish") or {}
+    return sum(table.get("removed", 0) for table in detail.get("tables", {}).values())
+
+
 def holds_run(connection: Connection, run_id: str) -> bool:
-    """Whether dbt's marts are built from this run's landing."""
+    """Whether dbt's marts are built from this run's landing, each of them.
+
+    After a failed test dbt passes over the models behind it: those hold another run.
+    """
     marts = settings.marts_schema()
     if not stands(
         connection, marts, "loaded_run", "reconciliation", "migration_metrics"
     ):
         return False
     rows = fetch(connection, "select run_id from {marts}.loaded_run")
-    return [row[0] for row in rows] == [run_id]
+    if [row[0] for row in rows] != [run_id]:
+        return False
+    return not stands(connection, marts, "audit_results") or not fetch(
+        connection,
+        "select from {marts}.audit_results where run_id = %(run_id)s"
+        " and resource_type = 'model' and status <> 'success'",
+        run_id=run_id,
+    )
 
 
 def _is_landed(connection: Connection, run_id: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from psycopg import sql
+from psycopg.types.string import TextLoader
 
 from harness import settings
 from harness.artifacts.execution_log import decision, is_rollback_required, issues
@@ -132,9 +133,10 @@ def _read_report(
     ).fetchone()
     total: int = counted[0] if counted else 0
     shown = total if total <= MAX_REPORT_ROWS else SAMPLE_ROWS
-    cursor = connection.execute(
-        sql.SQL("select * from {} order by 1 limit {}").format(table, shown)
-    )
+    cursor = connection.cursor()
+    # PostgreSQL's dates reach farther than Python's: a month is only shown.
+    cursor.adapters.register_loader("date", TextLoader)
+    cursor.execute(sql.SQL("select * from {} order by 1 limit {}").format(table, shown))
     rows = tuple(cursor.fetchall())
     columns = tuple(column.name for column in cursor.description or ())
     return ReportTable(

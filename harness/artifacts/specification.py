@@ -374,9 +374,16 @@ def _mart_query(text: str) -> sql.Composed:
 
 
 def _iso_of(column: str) -> sql.Composed:
-    """Compose a mart's time as ISO 8601 in UTC, always with six digits of a second."""
+    """Compose a mart's time as ISO 8601 in UTC, always with six digits of a second.
+
+    A zone can move the first and the last day of the calendar out of four digits: the
+    year before 1 is 0000, the one after 9999 has a sign (ISO 8601-1, 5.2.2.3).
+    """
     return sql.SQL(
-        "to_char(mart.{} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"
+        "to_char(mart.{0} at time zone 'UTC',"
+        " case when mart.{0} < '0001-01-01 00:00:00+00' then '\"0000\"'"
+        " when mart.{0} >= '10000-01-01 00:00:00+00' then '\"+0\"YYYY'"
+        " else 'YYYY' end || '-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"
     ).format(sql.Identifier(column))
 
 

@@ -171,7 +171,8 @@ class Summary:
 
     ``has_marts`` says whether dbt's tables hold this run; when another run was loaded
     since, the fates come from what this run's own ``summary.json`` kept of them.
-    ``unlinked_chats`` are those skipped for their booking that name none at all.
+    ``unlinked_chats`` are those skipped for their booking that name none at all;
+    ``removed_rows`` were published before, deleted by somebody, and left so.
     """
 
     run: Run
@@ -186,6 +187,7 @@ class Summary:
     problems: tuple[Audit, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     validation: Validation | None = None
+    removed_rows: int = 0
     unlinked_chats: int = 0
     migrated_bookings: int | None = None
     has_marts: bool = False
@@ -300,6 +302,9 @@ def _why_none_published(summary: Summary) -> str | None:
         return None
     if any(table.published or table.failed for table in tables):
         return None
+    if summary.removed_rows:
+        left = f"{summary.removed_rows:,} that somebody deleted since stay deleted"
+        return f"Nothing was published: all rows were before, and {left}."
     chats, messages = tables
     return (
         f"Nothing was published: all {_of(chats.kept, 'chat')} and "

@@ -14,7 +14,8 @@ _SIGNED = re.compile(
     rb"-- ((?:MySQL|MariaDB) dump .*|Dump created by MySQL pump utility.*)"
 )
 _TRAILER = re.compile(
-    rb"-- Dump (?:completed(?: on \d{4}-\d\d-\d\d +\d+:\d\d:\d\d)?|end time: .+)\s*\n"
+    rb"-- Dump (?:completed(?: on \d{4}-\d\d-\d\d(?: +\d+:\d\d:\d\d)?)?|end time: .+)"
+    rb"\s*\n"
 )
 _UNSIGNED = re.compile(rb"-- ((?:phpMyAdmin|Adminer|HeidiSQL|Sequel \S+|TablePlus).*)")
 _SERVER = re.compile(rb"-- Server version:?\s+(\S+)")

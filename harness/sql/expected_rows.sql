@@ -177,7 +177,8 @@ with image_messages as (
         id,
         sender_id,
         created_at,
-        btrim(content, E' \t\r\n\f\v') as file_name,
+        -- Not \v, which is the letter v to PostgreSQL 15.
+        btrim(content, E' \t\r\n\f\x0b') as file_name,
         decode(md5(decode({media_namespace}, 'hex') || id::text::bytea), 'hex') as digest
     from expected_chat_messages
     where has_image

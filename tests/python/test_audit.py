@@ -12,11 +12,12 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]  # it publishes no types
 from psycopg import sql
 
 from harness import audit, database, ledger, settings, target
@@ -419,3 +420,13 @@ def test_a_missing_table_is_refused_with_the_command_that_makes_it(
 def test_an_unknown_checkpoint_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the checkpoints are landing, live"):
         audit.run_checkpoint("dead", run_id="r-1", docs_dir=tmp_path)
+
+
+@pytest.mark.parametrize("digits", ["8837", "9999", "0000", "-1", "e5f6"])
+def test_a_run_is_named_whatever_its_id_ends_in(digits: str) -> None:
+    """The library takes "…Z-8837" for a time 88 hours off UTC, and raises."""
+    run_id = f"20261121T090620Z-{digits}"
+    before = datetime.now(timezone.utc)
+    named = audit.run_identifier(run_id)
+    assert named.run_name == run_id
+    assert before <= named.run_time <= datetime.now(timezone.utc)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # it publishes no types
 from dbt.config.renderer import ProfileRenderer
 from dbt.exceptions import EnvVarMissingError
 from dbt_common.context import set_invocation_context

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness import ledger, publish, target
+from harness import ledger, publish, rollback, target, validate
 from harness.database import Connection
 from harness.errors import CheckFailed, Refused
 from harness.variables import Thresholds
@@ -300,3 +300,19 @@ def test_columns_are_matched_by_name(connection: Connection) -> None:
     ).fetchall()
     assert row == [(world.BUYER, world.STYLIST)]
     assert target.describe(connection, "media")[-1].name == "file_path"
+
+
+def test_refuses_another_live_schema_than_that_of_the_published_rows(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There, all that was published would pass for deleted by somebody."""
+    world.rehearse(connection)
+    publish.publish(connection)
+    monkeypatch.setenv("CARRYOVER_LIVE_SCHEMA", "elsewhere")
+    target.create(connection)
+    connection.commit()
+    for refused in (publish.publish, rollback.rollback, validate.validate):
+        with pytest.raises(Refused, match="CARRYOVER_LIVE_SCHEMA=public"):
+            refused(connection)
+    monkeypatch.setenv("CARRYOVER_LIVE_SCHEMA", "public")
+    assert rollback.rollback(connection).deleted == 18

@@ -24,7 +24,9 @@ skip_reasons as (
     select * from {{ ref('skip_reasons') }}
 ),
 
-located as (
+-- Materialized, or the planner would run the checks again wherever their outcome is
+-- used: six times a row, which was most of the time.
+checked as materialized (
     select
         messages.*,
         {{ to_uuid('messages.message_id') }} as message_uuid,
@@ -37,7 +39,7 @@ located as (
 
 attributed as (
     select
-        located.*,
+        checked.*,
         chats.chat_uuid as source_chat_id,
         chats.kept_chat_id,
         chats.kept_chat_created_at,
@@ -49,10 +51,10 @@ attributed as (
             when 'customer' then chats.customer_id
             when 'stylist' then chats.stylist_id
         end as sender_id
-    from located
-    left join repeated_messages on located.source_row = repeated_messages.source_row
-    left join chats on located.chat_id = chats.chat_id
-    left join sender_roles on located.is_from = sender_roles.is_from
+    from checked
+    left join repeated_messages on checked.source_row = repeated_messages.source_row
+    left join chats on checked.chat_id = chats.chat_id
+    left join sender_roles on checked.is_from = sender_roles.is_from
 ),
 
 -- First match wins, in the order of skip_reasons.precedence.

@@ -7,7 +7,8 @@ image_messages as (
         id,
         sender_id,
         created_at,
-        btrim(content, E' \t\r\n\f\v') as image_name
+        -- Not \v, which is the letter v to PostgreSQL 15.
+        btrim(content, E' \t\r\n\f\x0b') as image_name
     from chat_messages
     -- Only an image message has media; the others have nothing to lose here.
     where has_image
