@@ -78,6 +78,9 @@ class Catalog:
         self.database: str | None = None
         #: The file that is being read, and from which file a table's rows came.
         self.file: str | None = None
+        #: The names of all files of the load; what the client would read from another
+        #: one with its command ``source`` would be missing.
+        self.files: frozenset[str] = frozenset()
         self.origins: dict[str, str] = {}
         self.tables: dict[str, Table] = {}
         self.names: dict[str, None] = {}

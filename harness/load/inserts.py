@@ -194,7 +194,8 @@ class Inserts:
             table = Table(database, name, columns, is_declared=False)
             self._catalog.tables[name] = table
             self._catalog.names.setdefault(name)
-        if table.database != database:
+        # A file that names no database goes on with that of the files before it.
+        if database is not None and table.database != database:
             raise Unreadable(f"rows of {name} in a second database", head.start())
         return table
 
@@ -212,11 +213,22 @@ class Inserts:
             raise Unreadable("a column that is listed twice", head.start())
         omitted = [column for column in table.columns if column.name not in given]
         for column in omitted:
-            if not column.can_be_omitted and column.default is None:
+            if column.is_numbered:
+                self._warn_of_numbers(table, column)
+            elif not column.can_be_omitted and column.default is None:
                 what = f"rows of {table.name} without a value for {column.name}"
                 raise Unreadable(what, head.start())
         with_default = (column for column in omitted if column.default is not None)
         return tuple(named[name] for name in given), tuple(with_default)
+
+    def _warn_of_numbers(self, table: Table, column: Column) -> None:
+        """Say once that the server's numbers are not in the dump."""
+        warning = (
+            f"rows of {table.name} leave {column.name} to AUTO_INCREMENT; its numbers "
+            "are not in the dump, so they land NULL"
+        )
+        if warning not in self._summary.warnings:
+            self._summary.warnings.append(warning)
 
     def _listed(self, names: bytes) -> tuple[str, ...]:
         return listed(names, self._session.charset)

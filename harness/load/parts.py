@@ -99,6 +99,9 @@ class LoadReader:
         self._dumps = dumps
         self._on_progress = on_progress
         self._catalog = Catalog(tables)
+        self._catalog.files = frozenset(
+            Path(part.path).name for dump in dumps for part in dump.parts
+        )
         self._total = total_bytes(dumps)
         self._done = 0
         self._zone: tuple[str, str | None] | None = None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import PurePath
 
 from harness.load.catalog import Catalog
 from harness.load.charsets import client_decoder
@@ -40,6 +41,9 @@ _USE_END = re.compile(rb"[;\n]")
 _USE_LINE = re.compile(
     rb"(use[ \t]+(?:`[^`\n]+`|\"[^\"\n]+\"|[^\s;`'\"]+))[ \t]*(?:(;)|\r?\n|\Z)",
     re.IGNORECASE,
+)
+_SOURCE_LINE = re.compile(
+    rb"source[ \t]+(\S+?)[ \t]*;?[ \t]*(?:\r?\n|\Z)", re.IGNORECASE
 )
 _CLIENT_MESSAGE = re.compile(
     rb"(?:\S*(?:mysqldump|mariadb-dump)(?:\.exe)?: .*|Enter password: *)", re.IGNORECASE
@@ -229,6 +233,8 @@ class DumpReader:
         elif word == "USE" and not executed and (line := self._use_line()):
             self._catalog.use(tokenize(line[1], self._session.mode))
             window.position = line.end()
+        elif word == "SOURCE" and not executed:
+            self._source_line()
         elif not word and window.data.startswith(self._delimiter, at):
             window.position = at + len(self._delimiter)
         elif word not in _KNOWN:
@@ -270,6 +276,23 @@ class DumpReader:
         if line is None:
             raise Unreadable("DELIMITER without a delimiter", window.position)
         self._delimiter = line[1]
+        window.position = line.end()
+
+    def _source_line(self) -> None:
+        """``source file``: passed over when that file is one of the load's own.
+
+        The client would read it at this place; its rows come from the file itself.
+        """
+        window = self._window
+        while b"\n" not in window.data[window.position :] and not window.at_end:
+            window.grow()
+        line = _SOURCE_LINE.match(window.data, window.position)
+        if line is None:
+            raise Unreadable("SOURCE without a file", window.position)
+        path = line[1].decode("utf-8", "backslashreplace")
+        if PurePath(path.replace("\\", "/")).name not in self._catalog.files:
+            what = f"source {path}, which is not given as another dump,"
+            raise Unreadable(what, window.position)
         window.position = line.end()
 
     def _use_line(self) -> re.Match[bytes] | None:

@@ -97,7 +97,8 @@ class Column:
     told it. ``declared_charset`` is the column's own or the table's.
     ``can_be_omitted`` says that an INSERT without the column certainly lands NULL: it
     is generated, or its default is NULL. ``default`` is a literal default: its kind,
-    ``string``, ``number`` or ``bit``, and its text.
+    ``string``, ``number`` or ``bit``, and its text. ``is_numbered`` marks an
+    AUTO_INCREMENT: the server numbers a row that leaves it out, or gives it NULL.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Column:
     is_invisible: bool = False
     can_be_omitted: bool = False
     default: tuple[str, str] | None = None
+    is_numbered: bool = False
 
     @property
     def has_time_zone(self) -> bool:
@@ -233,6 +235,7 @@ def _column(item: Sequence[Token], table_charset: str | None) -> Column:
         is_invisible=any(token.is_word("INVISIBLE") for token in rest),
         can_be_omitted=generated or _defaults_to_null(mysql_type, rest),
         default=None if generated else _literal_default(rest),
+        is_numbered=any(token.is_word("AUTO_INCREMENT") for token in rest),
     )
 
 

@@ -87,6 +87,15 @@ def test_rows_may_come_before_the_other_files_tables(tmp_path: Path) -> None:
     assert loaded.outcome.summary.counts["u"].rows_read == 0
 
 
+def test_a_file_that_another_one_sources_is_given_beside_it(tmp_path: Path) -> None:
+    """As the employees sample is written: its rows are in files of their own."""
+    main = write(tmp_path / "main.sql", f"USE d;\n{table()}source data/rows.dump ;\n")
+    rows = write(tmp_path / "rows.dump", MORE)
+    with pytest.raises(DumpError, match=r"source data/rows\.dump, which is not given"):
+        load(main)
+    assert load(main, rows).rows == {"t": [("b", "2"), ("c", "3")]}
+
+
 @pytest.mark.parametrize(
     "again",
     [
