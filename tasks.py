@@ -31,8 +31,6 @@ DUMP_HELP = {
     "users": "user-id-mapping.json of phase 1; else user ids stay as they are",
 }
 EXECUTE_HELP = "change the live tables; without it the plan is printed"
-
-
 TABLES_HELP = "land these tables, chat,message, or '*' for all; else the models'"
 
 
