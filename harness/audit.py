@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import database, settings
 from harness.console import counted
-from harness.errors import HarnessError, Refused, UsageError
+from harness.errors import HarnessError, Refused, UsageError, one_line
 
 if TYPE_CHECKING:
     from great_expectations.checkpoint.checkpoint import CheckpointResult
@@ -193,7 +193,7 @@ def _run(name: str, run_id: str, url: str, docs_dir: Path) -> CheckpointResult:
         with closing(context.data_sources.get(_DATASOURCE).get_execution_engine()):
             return context.checkpoints.get(name).run(run_id=run_identifier(run_id))
     except (GreatExpectationsError, TestConnectionError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise AuditError(
             f"checkpoint {name} could not run: {reason}. The database was only read. "
             f"Remove the cause, then run: ./inv audit.{name}"
@@ -330,7 +330,7 @@ def _error(info: Mapping[str, Any] | None) -> str | None:
         return next(filter(None, messages), None)
     if not info["raised_exception"]:
         return None
-    return " ".join(str(info["exception_message"]).split())
+    return one_line(info["exception_message"])
 
 
 def _observed(details: Mapping[str, Any]) -> tuple[str, int | None]:

@@ -25,19 +25,23 @@ def query(name: str, **parts: sql.Composable) -> sql.Composed:
     known, and ``{live_name}``, the last as text; ``parts`` adds others. Raises
     ``KeyError`` for a placeholder that nobody fills.
     """
-    known: dict[str, sql.Composable] = {
-        "staging": sql.Identifier(settings.staging_schema()),
-        "marts": sql.Identifier(settings.marts_schema()),
-        "ledger": sql.Identifier(settings.ledger_schema()),
-        "live": sql.Identifier(settings.live_schema()),
-        "live_name": sql.Literal(settings.live_schema()),
-        **parts,
-    }
+    live_name = sql.Literal(settings.live_schema())
+    known = {**schemas(), "live_name": live_name, **parts}
     pieces = _PLACEHOLDER.split(_read(name))
     return sql.Composed(
         known[piece] if odd else sql.SQL(piece)  # type: ignore[arg-type]
         for odd, piece in ((index % 2, piece) for index, piece in enumerate(pieces))
     )
+
+
+def schemas() -> dict[str, sql.Composable]:
+    """Name the schemas by what they are for: staging, marts, ledger and live."""
+    return {
+        "staging": sql.Identifier(settings.staging_schema()),
+        "marts": sql.Identifier(settings.marts_schema()),
+        "ledger": sql.Identifier(settings.ledger_schema()),
+        "live": sql.Identifier(settings.live_schema()),
+    }
 
 
 @cache

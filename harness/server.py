@@ -27,7 +27,7 @@ import psycopg
 from psycopg import conninfo, errors, pq, sql
 
 from harness import server_account, server_socket
-from harness.errors import HarnessError
+from harness.errors import HarnessError, one_line
 from harness.server_account import Account, NotOurs
 
 SUPERUSER = "postgres"
@@ -301,7 +301,7 @@ class Server:
                 conninfo.make_conninfo(**where), autocommit=True
             )
         except psycopg.OperationalError as error:
-            raise self._failure(" ".join(str(error).split()), 0) from None
+            raise self._failure(one_line(error), 0) from None
         with connection:
             yield connection
 
@@ -376,4 +376,4 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 def _last_lines(output: bytes) -> str:
     lines = output.decode(errors="replace").strip().splitlines()[-_LOG_LINES:]
-    return " | ".join(" ".join(line.split()) for line in lines)
+    return " | ".join(one_line(line) for line in lines)

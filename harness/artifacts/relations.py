@@ -10,8 +10,8 @@ from typing import Any
 
 from psycopg import sql
 
-from harness import settings
 from harness.database import Connection
+from harness.queries import schemas
 
 
 def compose(text: str, **parts: sql.Composable) -> sql.Composed:
@@ -20,13 +20,7 @@ def compose(text: str, **parts: sql.Composable) -> sql.Composed:
     ``{staging}``, ``{marts}``, ``{ledger}`` and ``{live}`` are the schemas; ``parts``
     adds others.
     """
-    return sql.SQL(text).format(
-        staging=sql.Identifier(settings.staging_schema()),
-        marts=sql.Identifier(settings.marts_schema()),
-        ledger=sql.Identifier(settings.ledger_schema()),
-        live=sql.Identifier(settings.live_schema()),
-        **parts,
-    )
+    return sql.SQL(text).format(**schemas(), **parts)
 
 
 def fetch(connection: Connection, text: str, **parameters: object) -> list[Any]:
