@@ -26,11 +26,12 @@ from harness.load.schema import Column
 from harness.load.values import copy_escape
 
 _STAND_INS = [bytes([code]) for code in (*range(1, 9), *range(14, 32), 127)]
-_UNLIKE_COPY = re.compile(rb"\\[^nrtbZ\"]", re.DOTALL)
+#: Escapes that mean something else to COPY, and those that bulk does not know either.
+_UNLIKE_COPY = re.compile(rb"\\[^nrtb\"]", re.DOTALL)
+_UNKNOWN_ESCAPE = re.compile(rb"\\[^nrtb\"Z]", re.DOTALL)
 #: For escapes, a pattern is several times as fast as ``bytes.replace``.
 _ESCAPED_BACKSLASH = re.compile(rb"\\\\")
 _ESCAPED_QUOTE = re.compile(rb"\\'")
-_SUBSTITUTE = re.compile(rb"\\Z")
 _VALUE = re.compile(rb"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 _FIRST_ROW_END = re.compile(rb"(?:\),\()?[-+.\dEeNUL, \t\r\n]*\)")
@@ -58,15 +59,17 @@ class Converted(NamedTuple):
 
 
 class Hidden(NamedTuple):
-    """Text whose remaining quotes all delimit, and the two bytes that stand in it.
+    r"""Text whose remaining quotes all delimit, and the two bytes that stand in it.
 
-    ``size`` is that of the original, in bytes.
+    ``size`` is that of the original, in bytes. ``has_substitutes`` says that it
+    holds ``\Z``, an escape that COPY does not have.
     """
 
     text: bytes
     size: int
     backslash: bytes
     quote: bytes
+    has_substitutes: bool = False
 
     def shown(self, text: bytes) -> bytes:
         """Put back what COPY reads as a backslash and a quote."""
@@ -120,21 +123,15 @@ def skip_strings(data: bytes, start: int, mode: Mode) -> int:
 
 
 class _Separators(dict[bytes, bytes]):
-    """COPY's separators for each outside that was met, worked out when it is new.
-
-    ``begun`` counts the statements that begin in an outside, where any do.
-    """
+    """COPY's separators for each outside that was met, worked out when it is new."""
 
     def __init__(self, head: bytes | None) -> None:
         super().__init__({b"": b"'"})
-        self.begun: dict[bytes, int] = {}
-        again = rb";\s*" + re.escape(head) if head else rb"(?!)"
-        self.row_end = re.compile(rb"\)[ \t\r\n]*(?:,|(" + again + rb"))[ \t\r\n]*\(")
+        again = rb"|;\s*" + re.escape(head) if head else b""
+        self.row_end = re.compile(rb"\)[ \t\r\n]*(?:," + again + rb")[ \t\r\n]*\(")
 
     def __missing__(self, outside: bytes) -> bytes:
-        rows = self.row_end.split(outside)
-        begun = sum(again is not None for again in rows[1::2])
-        fields = [_fields(row) for row in rows[0::2]]
+        fields = [_fields(row) for row in self.row_end.split(outside)]
         # Strings stand on both sides, so the text begins and ends with a separator.
         if fields[0][0] or fields[-1][-1] or [b""] in fields[1:-1]:
             raise _Foreign
@@ -142,15 +139,7 @@ class _Separators(dict[bytes, bytes]):
             raise _Foreign
         copy = b"\n".join(b"\t".join(row) for row in fields)
         self[outside] = copy
-        if begun:
-            self.begun[outside] = begun
         return copy
-
-    def count_begun(self, outsides: list[bytes]) -> int:
-        """How many statements begin in these outsides."""
-        return sum(
-            begun * outsides.count(outside) for outside, begun in self.begun.items()
-        )
 
 
 def _fields(values: bytes) -> list[bytes]:
@@ -183,7 +172,7 @@ class BulkConverter:
         self._tabs = len(columns) - 1
         self._mode = mode
         self._separators = _Separators(head)
-        self._opened_in_head = head.count(b"(") if head else 0
+        self._head = head
         charset = _one_charset(columns, client_charset)
         self._decode: Decoder | None = client_decoder(charset) if charset else None
         self._is_utf8 = bool(charset) and is_utf8(charset or "")
@@ -203,10 +192,11 @@ class BulkConverter:
         if hidden is None or b"\0" in hidden.text:
             return nothing
         if self._mode.backslash_escapes and _UNLIKE_COPY.search(hidden.text):
-            return nothing
+            if _UNKNOWN_ESCAPE.search(hidden.text):
+                return nothing
+            hidden = hidden._replace(has_substitutes=True)
         if len(self._separators) > _REMEMBERED:
             self._separators.clear()
-            self._separators.begun.clear()
             self._separators[b""] = b"'"
         try:
             return (
@@ -241,8 +231,9 @@ class BulkConverter:
         self, parts: list[bytes], hidden: Hidden, length: int, start: int
     ) -> Converted | None:
         """Convert whole rows, ``length`` bytes of the text; ``None``: not ordinary."""
+        outsides = parts[0::2]
         try:
-            copy = self._joined(parts, hidden)
+            copy = self._joined(parts, outsides, hidden)
         except _Foreign:
             return None
         shape = copy.translate(None, _NO_SEPARATORS)
@@ -250,10 +241,13 @@ class BulkConverter:
         rows = len(shape) // len(row)
         if shape != b"\n" + row * rows:
             return None
-        outsides = parts[0::2]
-        begun = self._separators.count_begun(outsides)
-        # One more opens in the artificial closing, and others in the heads.
-        opened = b"".join(outsides).count(b"(") - 1 - begun * self._opened_in_head
+        outside = b"".join(outsides)
+        begun = opened_in_heads = 0
+        if self._head:
+            begun = outside.count(self._head)
+            opened_in_heads = begun * self._head.count(b"(")
+        # One more opens in the artificial closing.
+        opened = outside.count(b"(") - opened_in_heads - 1
         end = start + hidden.length(length)
         return Converted(copy[1:], rows, begun, opened, end)
 
@@ -295,17 +289,18 @@ class BulkConverter:
                     return index
         return last
 
-    def _joined(self, parts: list[bytes], hidden: Hidden) -> bytes:
+    def _joined(
+        self, parts: list[bytes], outsides: list[bytes], hidden: Hidden
+    ) -> bytes:
         """The COPY text of whole rows, in UTF-8, with a line end before the first."""
-        separators = list(map(self._separators.__getitem__, parts[0::2]))
-        joined = parts.copy()
-        joined[0::2] = separators
+        separators = list(map(self._separators.__getitem__, outsides))
         if not self._mode.backslash_escapes and b"\\" in hidden.text:
-            joined[1::2] = map(copy_escape, parts[1::2])
+            parts[1::2] = map(copy_escape, parts[1::2])
         elif _has_controls(hidden.text) and _has_controls(b"".join(parts[1::2])):
-            joined[1::2] = map(_escape_controls, parts[1::2])
-        copy = b"".join(joined)
-        if self._mode.backslash_escapes and _SUBSTITUTE.search(copy):
+            parts[1::2] = map(_escape_controls, parts[1::2])
+        parts[0::2] = separators
+        copy = b"".join(parts)
+        if hidden.has_substitutes:
             copy = copy.replace(b"\\Z", b"\x1a")
         copy = hidden.shown(copy)
         if copy.isascii() or self._decode is None:

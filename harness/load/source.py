@@ -19,7 +19,7 @@ from harness.load.compression import decompressed
 STANDARD_INPUT = "-"
 Progress = Callable[[int, int], None]
 
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 131072
 
 
 class Source:

@@ -54,8 +54,8 @@ def test_a_fault_in_bulk_conversion_stops_the_load(
 ) -> None:
     joined = BulkConverter._joined
 
-    def faulty(self: BulkConverter, parts: Any, hidden: Any) -> bytes:
-        lines = joined(self, parts, hidden).split(b"\n")
+    def faulty(self: BulkConverter, *arguments: Any) -> bytes:
+        lines = joined(self, *arguments).split(b"\n")
         return b"\n".join([*lines[:20], *lines[21:]])
 
     monkeypatch.setattr(BulkConverter, "_joined", faulty)
