@@ -250,7 +250,7 @@ class Inserts:
             elif isinstance(found, _Stretch):
                 yield from block.flush(count)
                 count.statements += found.begun
-                count.rows_loaded += _lines(found.copy)
+                count.rows_loaded += found.copy.rows
                 yield found.copy
             if block.size > _BLOCK:
                 yield from block.flush(count)

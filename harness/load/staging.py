@@ -54,6 +54,9 @@ _REJECTED_COLUMNS = (
     "excerpt",
     "file_name",
 )
+#: Landing tables are read whole and joined by their keys: 9,000 rows say as much of them
+#: as the 30,000 that ANALYZE takes otherwise, in a third of the time.
+_STATISTICS_TARGET = 30
 #: Rejected rows are written in batches of this many, so that they need no memory.
 _REJECTED_BATCH = 1_000
 
@@ -71,6 +74,9 @@ def begin(connection: psycopg.Connection) -> None:
 def finish(connection: psycopg.Connection) -> None:
     """Put the new tables in the place of the previous ones, and gather statistics."""
     new, place = _new_schema(), settings.staging_schema()
+    connection.execute(
+        sql.SQL("set local default_statistics_target = {}").format(_STATISTICS_TARGET)
+    )
     for name in _tables_in(connection, new):
         connection.execute(sql.SQL("analyze {}").format(sql.Identifier(new, name)))
     for name in _previous(connection):
