@@ -13,8 +13,10 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from harness import database, embedded, migration, settings, stages, status
+from harness import database, embedded, metrics, migration, settings, stages, status
+from harness import preflight as preflights
 from harness.assess import as_dict, print_assessment
+from harness.backup import commands as backups_
 from harness.bench import load as bench
 from harness.cli import file_argument, task
 from harness.console import Console
@@ -31,6 +33,7 @@ DUMP_HELP = {
     "users": "user-id-mapping.json of phase 1; else user ids stay as they are",
 }
 EXECUTE_HELP = "change the live tables; without it the plan is printed"
+IN_USE_HELP = "the application is in use: what it did since the publish is no fault"
 TABLES_HELP = "land these tables, chat,message, or '*' for all; else the models'"
 
 
@@ -62,7 +65,7 @@ def load(
     inputs = _inputs(require_dumps(dump), bookings, users)
     selection = parse_tables(tables)
     console = Console(quiet=json)
-    session = stages.open_session(console, "load", names_run=False)
+    session = stages.open_session(console, "load", names_run=False, exclusive=True)
     result = stages.load(session, inputs, selection)
     if json:
         console.result(_as_json(status.load_report(result)))
@@ -111,7 +114,7 @@ def assess(
 )
 def build(_: Context, select: str | None = None, unit_tests: bool = False) -> None:
     """Build and test the dbt models on what is landed."""
-    session = stages.open_session(Console(), "build")
+    session = stages.open_session(Console(), "build", exclusive=True)
     arguments = ["--select", *select.split()] if select else []
     stages.build(session, arguments, with_unit_tests=unit_tests)
     session.console.note("next: ./inv publish")
@@ -133,21 +136,36 @@ def audit_live(_: Context) -> None:
     session.console.note("next: ./inv validate")
 
 
+@task(help={"json": "print the checks as JSON"})
+def preflight(_: Context, json: bool = False) -> None:
+    """Look for all that could stop a publish, and change nothing; exit 3 when found."""
+    console = Console(quiet=json)
+    session = stages.open_session(console, "preflight", names_run=False)
+    found = preflights.run(session.connection, session.target)
+    if json:
+        console.result(_as_json(found.as_dict()))
+    else:
+        preflights.print_preflight(console, found)
+    preflights.require(found)
+    console.note("next: ./inv publish")
+
+
 @task(name="publish", help={"execute": EXECUTE_HELP})
 def publish_(_: Context, execute: bool = False) -> None:
     """Publish the marts into the live tables, in one transaction."""
-    session = stages.open_session(Console(), "publish")
+    session = stages.open_session(Console(), "publish", exclusive=execute)
     if not execute:
         migration.print_plan(session, stages.plan_publish(session))
         session.console.note("next: ./inv publish --execute")
         return
+    stages.preflight(session, needs_backup=True)
     plan = stages.run_publish(session)
     migration.finish(session, plan.run_id, next_command="./inv validate")
 
 
 @task(
     help={
-        "in-use": "the application is in use again: newer rows are its own, no fault",
+        "in-use": IN_USE_HELP,
         "json": "print chat-validation-results.json",
     }
 )
@@ -171,17 +189,79 @@ def validate(_: Context, in_use: bool = False, json: bool = False) -> None:
     help={
         "execute": EXECUTE_HELP,
         "run": "the run to take back; the newest that stands without it",
+        "force": "take rows as well that users changed since; the plan counts them",
     }
 )
-def rollback(_: Context, execute: bool = False, run: str | None = None) -> None:
+def rollback(
+    _: Context, execute: bool = False, run: str | None = None, force: bool = False
+) -> None:
     """Take back exactly what a run published: rows, constraints, indexes."""
-    session = stages.open_session(Console(), "rollback")
-    done = (stages.run_rollback if execute else stages.plan_rollback)(session, run)
+    session = stages.open_session(Console(), "rollback", exclusive=execute)
+    work = stages.run_rollback if execute else stages.plan_rollback
+    done = work(session, run, force=force)
     migration.print_rollback(session, done)
     if execute:
         migration.write(session, done.run_id)
     else:
-        session.console.note("next: ./inv rollback --execute")
+        forced = " --force" if force else ""
+        session.console.note(f"next: ./inv rollback{forced} --execute")
+
+
+@task(
+    help={
+        "execute": "take the backup; without it the plan is printed",
+        "file": "write an archive of pg_dump into this file as well",
+    }
+)
+def backup(_: Context, execute: bool = False, file: str | None = None) -> None:
+    """Copy the live tables into a private schema, verified by a trial restore."""
+    session = stages.open_session(Console(), "backup", exclusive=execute)
+    if execute:
+        backups_.run_backup(session, file_argument(file))
+        session.console.note("next: ./inv publish")
+    else:
+        backups_.plan_backup(session)
+        archive = f" --file {shlex.quote(file)}" if file else ""
+        session.console.note(f"next: ./inv backup{archive} --execute")
+
+
+@task(
+    help={
+        "json": "print them as JSON",
+        "drop": "remove the copies of this backup",
+        "execute": "remove them; without it the plan is printed",
+    }
+)
+def backups(
+    _: Context, json: bool = False, drop: str | None = None, execute: bool = False
+) -> None:
+    """List the backups, and whether each counts for publishing now."""
+    session = stages.open_session(Console(quiet=json), "backups", exclusive=execute)
+    if drop:
+        backups_.drop_backup(session, drop, execute=execute)
+    elif json:
+        session.console.result(_as_json(backups_.backups_as_json(session)))
+    else:
+        backups_.print_backups(session)
+
+
+@task(
+    name="restore",
+    help={
+        "backup": "the backup to go back to; the newest without it",
+        "execute": EXECUTE_HELP,
+        "force": "lose rows that users wrote since the backup; the plan counts them",
+    },
+)
+def restore_(
+    _: Context, backup: str | None = None, execute: bool = False, force: bool = False
+) -> None:
+    """Bring the live tables back to a backup: rows, keys, policies, grants."""
+    session = stages.open_session(Console(), "restore", exclusive=execute)
+    if execute:
+        backups_.run_restore(session, backup, force=force)
+    else:
+        backups_.plan_restore(session, backup)
 
 
 @task()
@@ -189,6 +269,21 @@ def artifacts(_: Context) -> None:
     """Write the landed run's artifacts again: JSON files, log, report."""
     session = stages.open_session(Console(), "artifacts")
     migration.finish(session, stages.landed_run(session), next_command=None)
+
+
+@task(
+    name="metrics",
+    help={
+        "run": "the run to measure; the landed one without it",
+        "json": "print metrics.json",
+    },
+)
+def metrics_(_: Context, run: str | None = None, json: bool = False) -> None:
+    """Say how fast, how clean and how safe a run is, and which alerts it raises."""
+    console = Console(quiet=json)
+    session = stages.open_session(console, "metrics", names_run=False)
+    found = metrics.read_metrics(session.connection, run)
+    console.result(_as_json(found) if json else metrics.as_text(found))
 
 
 @task(help={"json": "print it as JSON"}, name="status")
@@ -200,19 +295,23 @@ def status_(_: Context, json: bool = False) -> None:
     console.result(_as_json(found.as_dict()) if json else found.as_text())
 
 
-@task(help={**DUMP_HELP, "execute": EXECUTE_HELP}, iterable=["dump"])
+@task(
+    help={**DUMP_HELP, "execute": EXECUTE_HELP, "in-use": IN_USE_HELP},
+    iterable=["dump"],
+)
 def migrate(
     _: Context,
     dump: list[str],
     bookings: str | None = None,
     users: str | None = None,
     execute: bool = False,
+    in_use: bool = False,
 ) -> None:
-    """Carry a dump all the way: load, check, build, publish, validate."""
+    """Carry a dump all the way: load to validate; a bad publish is rolled back."""
     inputs = _inputs(require_dumps(dump), bookings, users)
-    session = stages.open_session(Console(), "migrate", names_run=False)
+    session = stages.open_session(Console(), "migrate", names_run=False, exclusive=True)
     migration.prepare_target(session)
-    migration.migrate(session, inputs, execute=execute)
+    migration.migrate(session, inputs, execute=execute, in_use=in_use)
 
 
 @task(help={"sample": "the sample to carry: marketplace (default) or bookingless"})
@@ -223,7 +322,7 @@ def demo(_: Context, sample: str = "marketplace") -> None:
     if not dumps:
         known = ", ".join(sorted(path.name for path in settings.SAMPLES.iterdir()))
         raise UsageError(f"there is no sample {sample}; there are {known}.")
-    session = stages.open_session(Console(), "demo", names_run=False)
+    session = stages.open_session(Console(), "demo", names_run=False, exclusive=True)
     stages.require_rehearsal(session)
     stages.create_target(session)
     inputs = Inputs(
@@ -285,7 +384,9 @@ def lint(_: Context) -> None:
 @task(name="test", help={"args": "further arguments for pytest, in one quoted text"})
 def run_tests(_: Context, args: str = "") -> None:
     """Run the harness's tests, which build and test the dbt project as well."""
-    _run_all(["pytest", *shlex.split(args)])
+    # A process for each processor; an idle one takes over what waits for another.
+    side_by_side = ["--numprocesses", "auto", "--dist", "worksteal"]
+    _run_all(["pytest", *side_by_side, *shlex.split(args)])
 
 
 @task()
@@ -334,7 +435,9 @@ def db_reset(_: Context) -> None:
 @task()
 def target_create(_: Context) -> None:
     """Make the application's tables for a rehearsal, where there are none."""
-    session = stages.open_session(Console(), "target.create", names_run=False)
+    session = stages.open_session(
+        Console(), "target.create", names_run=False, exclusive=True
+    )
     stages.create_target(session)
     session.console.note("next: ./inv load --dump FILE")
 
@@ -362,10 +465,15 @@ def _collect() -> Collection:
         assess,
         load,
         build,
+        preflight,
         publish_,
         validate,
         rollback,
+        backup,
+        backups,
+        restore_,
         artifacts,
+        metrics_,
         status_,
         migrate,
         demo,

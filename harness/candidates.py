@@ -1,41 +1,86 @@
 """Decides, before the first write, what publishing does with each row of a mart.
 
-A row is new, published by us already, there by other hands, deleted since, or cannot go
-for a stated reason. Writes only temporary tables, one for each mart.
+Compares three states of a row: what the source said when a run of ours published it,
+what the source says now, and what stands in the live table. Whatever could make the
+database refuse a row is looked for here, set-wise, so that a row that cannot go has its
+reason. Writes only temporary tables, one for each mart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from harness import settings, target
+from harness import hashing, ledger, settings, target
 from harness.database import Connection
-from harness.live_values import as_live
+from harness.live_values import as_live, is_same, source_hash
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
 
-ACTIONS = ("insert", "published", "present", "removed", "failed")
+#: What becomes of a row, as the decisions' tables and the ledger name it.
+ACTIONS = (
+    "insert",
+    "update",
+    "identical",
+    "changed live",
+    "conflict",
+    "removed",
+    "gone",
+    "present",
+    "failed",
+)
+
+#: What is named by its id in a plan, and how many of each at most.
+NAMED = ("update", "changed live", "conflict", "removed", "gone", "failed")
+LISTED = 10
 
 
 @dataclass(frozen=True)
 class TablePlan:
     """What publishing does with the rows of one mart.
 
-    ``insert`` rows are new; ``published`` ones a run of ours has brought already;
-    ``present`` ones stand there with the same content, by other hands; ``removed`` ones
-    we published and somebody has deleted since; ``failed`` ones cannot be published,
-    for the ``reasons`` counted here.
+    - ``insert``: new, and will be inserted.
+    - ``update``: changed at the source, and live as we published it: will be updated.
+    - ``identical``: published by us, and there is nothing to do.
+    - ``changed_live``: changed by users since, not at the source: left.
+    - ``conflict``: changed by users and, differently, at the source: left.
+    - ``removed``: published by us and deleted since: stays deleted.
+    - ``gone``: published by us, and the source carries it no more: left.
+    - ``present``: stands there with the same content, by other hands.
+    - ``failed``: cannot be published, for the ``reasons`` counted here.
+
+    ``listed`` names up to ``LISTED`` rows of each that is neither new nor identical.
     """
 
     name: str
-    insert: int
-    published: int
-    present: int
-    removed: int
-    failed: int
-    reasons: dict[str, int]
+    counts: Mapping[str, int]
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    listed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def insert(self) -> int:
+        """Rows that are new."""
+        return self.counts["insert"]
+
+    @property
+    def update(self) -> int:
+        """Rows that changed at the source."""
+        return self.counts["update"]
+
+    @property
+    def failed(self) -> int:
+        """Rows that cannot be published."""
+        return self.counts["failed"]
+
+    @property
+    def left(self) -> int:
+        """Rows of earlier runs that are not as the source has them, and are left."""
+        return sum(
+            self.counts[action]
+            for action in ("changed live", "conflict", "removed", "gone")
+        )
 
 
 def classify(
@@ -44,7 +89,8 @@ def classify(
     """Decide what happens to each row of a mart; parents must be decided before.
 
     Leaves the decisions in the temporary table ``relation(table.name)`` until the
-    transaction ends. ``columns`` are those that will be published.
+    transaction ends. ``columns`` are those that will be published;
+    ``hashing.fix_session`` must have been called.
     """
     connection.execute(_candidates(connection, table, columns))
     name = relation(table.name)
@@ -60,36 +106,103 @@ def classify(
         counts[action] += count
         if reason:
             reasons[reason] = count
-    return TablePlan(table.name, **counts, reasons=reasons)
+    listed = {
+        action: _listed(connection, name, action) for action in NAMED if counts[action]
+    }
+    return TablePlan(table.name, counts, reasons, listed)
+
+
+def _listed(
+    connection: Connection, decisions: sql.Composable, action: str
+) -> tuple[str, ...]:
+    rows = connection.execute(
+        sql.SQL(
+            "select id::text from {} where action = %s order by id limit %s"
+        ).format(decisions),
+        [action, LISTED],
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def live_hash(
+    connection: Connection, table: str, alias: str, owner: sql.Composable
+) -> sql.Composable:
+    """Compose the hash of a live row by the columns that its run hashed.
+
+    ``owner`` is the SQL of the run's id. Null where a column of then is gone, so that
+    such a row passes for changed.
+    """
+    live = {column.name for column in target.describe(connection, table)}
+    return _by_run(
+        ledger.published_columns(connection, "hashed_columns", table),
+        owner,
+        lambda names: (
+            hashing.content_hash(alias, names) if set(names) <= live else _NULL
+        ),
+    )
+
+
+_NULL = sql.SQL("null::text")
+
+
+def _by_run(
+    columns: Mapping[str, Sequence[str]],
+    owner: sql.Composable,
+    compose: Callable[[Sequence[str]], sql.Composable],
+) -> sql.Composable:
+    """Compose what depends on the columns of a row's run; null for a run without."""
+    runs: dict[tuple[str, ...], list[str]] = {}
+    for run_id, names in columns.items():
+        runs.setdefault(tuple(sorted(names)), []).append(run_id)
+    if not runs:
+        return _NULL
+    cases = [
+        sql.SQL("when {} in ({}) then {}").format(
+            owner, sql.SQL(", ").join(map(sql.Literal, ids)), compose(names)
+        )
+        for names, ids in runs.items()
+    ]
+    return sql.SQL("case {} end").format(sql.SQL(" ").join(cases))
 
 
 def _candidates(
     connection: Connection, table: PublishedTable, columns: list[str]
 ) -> sql.Composed:
     live = {c.name: c for c in target.describe(connection, table.name)}
-    identical = [
-        sql.SQL("present.{0} is not distinct from {1}").format(
-            sql.Identifier(column), as_live("mart", live[column])
-        )
-        for column in columns
-    ]
+    owner = sql.Identifier("owned", "run_id")
+    keys = _unique_keys(connection, table, columns)
     obstacles = [
         *(_null_obstacle(live[column]) for column in columns),
         *(_length_obstacle(live[column]) for column in columns),
+        *(_value_obstacle(live[column]) for column in columns),
         *(
             _parent_obstacle(column, parent)
             for column, parent in table.references.items()
         ),
-        *(_taken_obstacle(table.name, column) for column in table.unique),
+        *map(_key_obstacles, keys),
+        *_check_obstacles(connection, table.name, live, columns),
     ]
     return query(
         "candidates",
         candidates=relation(table.name),
         table=sql.Identifier(table.name),
         table_name=sql.Literal(table.name),
-        is_identical=sql.SQL(" and ").join(identical),
-        parents=sql.SQL("\n").join(
-            _parent_join(column, parent) for column, parent in table.references.items()
+        is_identical=sql.SQL(" and ").join(
+            is_same("mart", live[column], "present") for column in columns
+        ),
+        live_hash=live_hash(connection, table.name, "present", owner),
+        source_hash=_by_run(
+            ledger.published_columns(connection, "published_columns", table.name),
+            owner,
+            lambda names: (
+                source_hash("mart", names, live) if set(names) <= set(live) else _NULL
+            ),
+        ),
+        joins=sql.SQL("\n").join(
+            [
+                *(_parent_join(*reference) for reference in table.references.items()),
+                *(_key_joins(table.name, key) for key in keys),
+            ]
         ),
         obstacles=sql.SQL("\n").join(o for o in obstacles if o is not None),
     )
@@ -112,6 +225,20 @@ def _length_obstacle(column: target.Column) -> sql.Composed | None:
         column.max_length,
         f"{column.name} is longer than the {column.max_length} characters"
         " of the live column",
+    )
+
+
+def _value_obstacle(column: target.Column) -> sql.Composed | None:
+    """A value that the live column's enumeration does not have."""
+    if not column.is_enum:
+        return None
+    return sql.SQL(
+        "when mart.{name} is not null and mart.{name}::text"
+        " <> all (enum_range(null::{type})::text[]) then {reason}"
+    ).format(
+        name=sql.Identifier(column.name),
+        type=sql.SQL(column.type_name),
+        reason=f"its {column.name} is none of the live type {column.type_name}",
     )
 
 
@@ -140,15 +267,98 @@ def _parent_obstacle(column: str, parent: str) -> sql.Composed:
     )
 
 
-def _taken_obstacle(table: str, column: str) -> sql.Composed:
-    return sql.SQL(
-        "when exists (select 1 from {live} as other"
-        " where other.{column} = mart.{column} and other.id <> mart.id) then {reason}"
-    ).format(
-        live=sql.Identifier(settings.live_schema(), table),
-        column=sql.Identifier(column),
-        reason=f"its {column} already belongs to another live row",
+def _unique_keys(
+    connection: Connection, table: PublishedTable, columns: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """The keys that no two rows may share: ours, and those of the live table."""
+    keys = {(column,) for column in table.unique}
+    for kind, name, key, _ in connection.execute(query("live_keys")).fetchall():
+        if kind == "unique" and name == table.name and key:
+            keys.add(tuple(key.split(",")))
+    return sorted(key for key in keys if set(key) <= set(columns) and key != ("id",))
+
+
+def _key_joins(table: str, key: tuple[str, ...]) -> sql.Composed:
+    """Join the live rows with the same key, and the mart's first row that has it."""
+    join = sql.SQL(
+        "left join (select {columns}, count(*) as holders,"
+        " (array_agg(id{order}))[1] as id from {relation} group by {columns})"
+        " as {alias} on {match}"
     )
+    joins = [
+        join.format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, key)),
+            order=sql.SQL(order),
+            relation=sql.Identifier(schema, table),
+            alias=alias,
+            match=sql.SQL(" and ").join(
+                sql.SQL("mart.{0} = {1}.{0}").format(sql.Identifier(column), alias)
+                for column in key
+            ),
+        )
+        for schema, order, alias in (
+            (settings.live_schema(), "", _holder(key)),
+            (settings.marts_schema(), " order by created_at, id", _first(key)),
+        )
+    ]
+    return sql.SQL("\n").join(joins)
+
+
+def _key_obstacles(key: tuple[str, ...]) -> sql.Composed:
+    """A key that another live row has, or an earlier row of the mart."""
+    named = key[0] if len(key) == 1 else f"pair of {' and '.join(key)}"
+    return sql.SQL(
+        "when {holder}.holders > 1 or {holder}.id <> mart.id then {taken}\n"
+        "when {first}.id <> mart.id then {twice}"
+    ).format(
+        holder=_holder(key),
+        first=_first(key),
+        taken=f"its {named} already belongs to another live row",
+        twice=f"its {named} belongs to an earlier row of this run",
+    )
+
+
+def _holder(key: tuple[str, ...]) -> sql.Identifier:
+    return sql.Identifier("holder_of_" + "_".join(key))
+
+
+def _first(key: tuple[str, ...]) -> sql.Identifier:
+    return sql.Identifier("first_of_" + "_".join(key))
+
+
+def _check_obstacles(
+    connection: Connection,
+    table: str,
+    live: Mapping[str, target.Column],
+    columns: Sequence[str],
+) -> list[sql.Composed]:
+    """The check constraints of the live table that a row would break.
+
+    They name columns without a table: an inner query gives them the row as it would
+    stand. What the mart has no value for is null there, which breaks no check.
+    """
+    row = sql.SQL(", ").join(
+        sql.SQL("{} as {}").format(
+            as_live("mart", column)
+            if column.name in columns and not column.is_enum
+            else sql.SQL("null::{}").format(sql.SQL(column.type_name)),
+            sql.Identifier(column.name),
+        )
+        for column in live.values()
+    )
+    checks = connection.execute(
+        query("live_checks"), {"table": f'"{settings.live_schema()}"."{table}"'}
+    ).fetchall()
+    return [
+        sql.SQL(
+            "when (select not ({check}) from (select {row}) as checked) then {reason}"
+        ).format(
+            check=sql.SQL(expression),
+            row=row,
+            reason=f"the check {name} of the live table does not hold",
+        )
+        for name, expression in checks
+    ]
 
 
 def relation(table: str) -> sql.Identifier:

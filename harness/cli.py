@@ -18,6 +18,7 @@ import invoke.program
 import invoke.tasks
 from invoke.exceptions import Exit, ParseError
 
+from harness.database import lost_connections_named
 from harness.errors import HarnessError
 
 EXIT_USAGE = 2
@@ -59,7 +60,8 @@ def task(help: Mapping[str, str] | None = None, **options: Any) -> Callable[...,
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
-                return body(*args, **kwargs)
+                with lost_connections_named():
+                    return body(*args, **kwargs)
             except HarnessError as error:
                 raise Exit(f"error: {error}", code=error.exit_code) from error
             except KeyboardInterrupt:

@@ -7,7 +7,7 @@ enters each addition in the ledger, and drops only additions that the ledger nam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
@@ -19,13 +19,19 @@ from harness.queries import query
 
 @dataclass(frozen=True)
 class Change:
-    """One addition to the live schema: ``ddl`` makes it, ``undo_ddl`` takes it away."""
+    """One addition to the live schema: ``ddl`` makes it, ``undo_ddl`` takes it away.
+
+    ``check_ddl`` then checks a key that was added without looking at the rows;
+    ``parent`` is the table that a foreign key refers to.
+    """
 
     kind: str
     table: str
     name: str
     ddl: str
     undo_ddl: str
+    check_ddl: str | None = None
+    parent: str | None = None
 
 
 def missing_changes(connection: Connection) -> list[Change]:
@@ -40,10 +46,18 @@ def missing_changes(connection: Connection) -> list[Change]:
     ]
 
 
+def parents(changes: Sequence[Change]) -> list[str]:
+    """The live tables that new keys refer to, which adding them locks as well."""
+    return sorted({change.parent for change in changes if change.parent})
+
+
 def apply(connection: Connection, run_id: str, changes: Sequence[Change]) -> None:
     """Make the additions and enter them in the ledger, in the caller's transaction."""
     for change in changes:
         connection.execute(sql.SQL(change.ddl))
+    for change in changes:
+        if change.check_ddl:
+            connection.execute(sql.SQL(change.check_ddl))
     connection.cursor().executemany(
         sql.SQL(
             "insert into {}.schema_changes"
@@ -64,11 +78,13 @@ def apply(connection: Connection, run_id: str, changes: Sequence[Change]) -> Non
     )
 
 
-def undo(connection: Connection, run_id: str, kind: str) -> list[str]:
+def undo(
+    connection: Connection, run_id: str, kind: str, *, execute: bool = True
+) -> list[str]:
     """Drop the constraints or indexes that a run added and return their names.
 
     The newest go first. ``kind`` is ``constraint`` or ``index``. What somebody dropped
-    since is passed over.
+    since is passed over. Without ``execute`` they are only named.
     """
     ledger = sql.Identifier(settings.ledger_schema())
     rows = connection.execute(
@@ -79,6 +95,8 @@ def undo(connection: Connection, run_id: str, kind: str) -> list[str]:
         ).format(ledger),
         [run_id, kind],
     ).fetchall()
+    if not execute:
+        return [row[1] for row in rows]
     for change_id, _, ddl in rows:
         connection.execute(ddl)
         connection.execute(
@@ -122,10 +140,18 @@ def _unique(table: str, column: str) -> Change:
 
 
 def _foreign_key(table: str, column: str, parent: str) -> Change:
-    definition = sql.SQL("foreign key ({}) references {} (id)").format(
+    name = f"{table}_{column}_fkey"
+    definition = sql.SQL("foreign key ({}) references {} (id) not valid").format(
         sql.Identifier(column), _live(parent)
     )
-    return _constraint(table, f"{table}_{column}_fkey", definition)
+    check = sql.SQL("alter table {} validate constraint {}").format(
+        _live(table), sql.Identifier(name)
+    )
+    return replace(
+        _constraint(table, name, definition),
+        check_ddl=check.as_string(),
+        parent=parent,
+    )
 
 
 def _constraint(table: str, name: str, definition: sql.Composable) -> Change:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,7 +18,13 @@ import psycopg
 from psycopg import conninfo
 
 from harness import embedded
-from harness.errors import ConnectionFailed, Refused, UsageError, one_line
+from harness.errors import (
+    ConnectionFailed,
+    HarnessError,
+    Refused,
+    UsageError,
+    one_line,
+)
 
 Connection = psycopg.Connection[Any]
 
@@ -32,8 +38,24 @@ PG_VARIABLES = {
     "sslmode": "PGSSLMODE",
 }
 MINIMUM_SERVER_VERSION = 150000
-#: What a connection has unless the target's own parameters say otherwise.
-_CONNECTION_DEFAULTS = {"application_name": "carryover", "connect_timeout": "10"}
+#: What a connection has unless the target's own parameters say otherwise. A network
+#: that swallows everything is noticed after a minute and a half, not after two hours.
+_CONNECTION_DEFAULTS = {
+    "application_name": "carryover",
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "6",
+}
+#: How often a working server looks whether its client is still there. Without it, the
+#: statement of a killed task goes on to its end and holds the locks meanwhile.
+_CLIENT_CHECK = "2s"
+#: The server's words for a connection that it ends or does not take (SQLSTATE).
+_LOST_STATES = ("57P01", "57P02", "57P03", "57P04", "57P05")
+
+
+class ConnectionLost(HarnessError):
+    """The connection to the database broke while a task was at work."""
 
 
 @dataclass(frozen=True)
@@ -129,18 +151,69 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
     # A row that a policy hides must be an error: it would pass for a missing one.
     connection.execute("set time zone 'UTC'; set row_security to off")
     connection.commit()
+    # Not every server's operating system can tell.
+    with suppress(psycopg.errors.InvalidParameterValue):
+        connection.execute(
+            "select set_config('client_connection_check_interval', %s, false)",
+            [_CLIENT_CHECK],
+        )
+    connection.commit()
     return connection
 
 
 @contextmanager
 def committed(connection: Connection) -> Iterator[None]:
-    """Commit the work inside; when it raises, roll all of it back."""
+    """Commit the work inside; when it raises, roll all of it back.
+
+    Raises ``ConnectionLost`` when the connection breaks while it commits: only then it
+    cannot be told here whether the work is done.
+    """
     try:
         yield
-        connection.commit()
     except BaseException:
-        connection.rollback()
+        take_back(connection)
         raise
+    try:
+        connection.commit()
+    except psycopg.Error as error:
+        take_back(connection)
+        if not is_lost(error):
+            raise
+        raise ConnectionLost(
+            f"the connection to the database was lost while committing: "
+            f"{said_by(error)}. Either all of this step was done or nothing of it. "
+            "See which with ./inv status, then run the command again: what is done is "
+            "not done twice."
+        ) from error
+
+
+def take_back(connection: Connection) -> None:
+    """Roll back; of a connection that is lost the server has done so already."""
+    with suppress(psycopg.OperationalError):
+        connection.rollback()
+
+
+@contextmanager
+def lost_connections_named() -> Iterator[None]:
+    """Turn what psycopg raises when a connection breaks into ``ConnectionLost``."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if not is_lost(error):
+            raise
+        raise ConnectionLost(
+            f"the connection to the database was lost: {said_by(error)}. What was "
+            "under way was rolled back, what was committed before stands. See where "
+            "the run stands with ./inv status, then run the command again."
+        ) from error
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether an error means that the connection is gone, not that the work was bad."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    state = error.sqlstate or ""  # libpq, which misses the server, gives none
+    return not state or state.startswith("08") or state in _LOST_STATES
 
 
 def said_by(error: psycopg.Error) -> str:

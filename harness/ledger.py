@@ -11,7 +11,6 @@ import getpass
 import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -20,9 +19,10 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from harness import __version__, settings
+from harness import __version__, settings, variables
 from harness.database import Connection
 from harness.errors import Refused
+from harness.memory import peak_memory_bytes
 from harness.queries import query
 
 #: Two keys make one advisory lock; the first spells "carr", the second names its use.
@@ -31,7 +31,7 @@ MIGRATION_LOCK = 1
 LEDGER_LOCK = 2
 
 #: The ledger's migrations in their order: files of ``harness/sql``, each applied once.
-_MIGRATIONS = ("ledger_1",)
+_MIGRATIONS = ("ledger_1", "ledger_2")
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,13 @@ def new_run_id() -> str:
 
 
 def ensure(connection: Connection) -> None:
-    """Bring the ledger's schema to this version; nobody else may read it."""
-    schema = settings.ledger_schema()
+    """Bring the ledger's schema to this version; nobody else may read it.
+
+    Takes a lock only when there is something to do. Raises ``Refused`` when the ledger
+    is newer than this Carryover.
+    """
+    if _version(connection) == len(_MIGRATIONS):
+        return
     connection.execute(
         "select pg_advisory_xact_lock(%s, %s)", [LOCK_NAMESPACE, LEDGER_LOCK]
     )
@@ -73,18 +78,15 @@ def ensure(connection: Connection) -> None:
             "revoke all on schema {ledger} from public;"
             "create table if not exists {ledger}.schema_version ("
             "version int primary key, applied_at timestamptz not null default now())"
-        ).format(ledger=sql.Identifier(schema))
+        ).format(ledger=sql.Identifier(settings.ledger_schema()))
     )
-    row = connection.execute(
-        sql.SQL("select coalesce(max(version), 0) from {}").format(
-            _table("schema_version")
-        )
-    ).fetchone()
-    applied = row[0] if row else 0
+    # Somebody may have done it while this one waited for the lock.
+    applied = _version(connection)
     if applied > len(_MIGRATIONS):
         raise Refused(
-            f"the ledger {schema} is at version {applied}, this Carryover knows "
-            f"{len(_MIGRATIONS)}. Nothing was changed. Use the newer Carryover."
+            f"the ledger {settings.ledger_schema()} is at version {applied}, this "
+            f"Carryover knows {len(_MIGRATIONS)}. Nothing was changed. Use the newer "
+            "Carryover."
         )
     for version, name in enumerate(_MIGRATIONS[applied:], start=applied + 1):
         connection.execute(query(name))
@@ -96,12 +98,31 @@ def ensure(connection: Connection) -> None:
         )
 
 
+def _version(connection: Connection) -> int:
+    """The version of the ledger that stands, 0 when there is none."""
+    name = _table("schema_version")
+    row = connection.execute(
+        "select to_regclass(%s) is not null", [name.as_string(connection)]
+    ).fetchone()
+    if not (row and row[0]):
+        return 0
+    found = connection.execute(
+        sql.SQL("select coalesce(max(version), 0) from {}").format(name)
+    ).fetchone()
+    return int(found[0]) if found else 0
+
+
 def exists(connection: Connection) -> bool:
     """Whether this database has a ledger."""
     row = connection.execute(
         "select to_regclass(%s) is not null", [f'"{settings.ledger_schema()}".runs']
     ).fetchone()
     return bool(row and row[0])
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the ledger stands at this version; commands that only read ask this."""
+    return _version(connection) == len(_MIGRATIONS)
 
 
 def begin_run(
@@ -200,15 +221,35 @@ def add_validation(
 def current_run(connection: Connection) -> Run:
     """Find the run whose input is landed now.
 
-    Raises ``Refused`` when nothing has been loaded.
+    Raises ``Refused`` when nothing has been loaded, or the server has lost it.
     """
     run = find_current_run(connection)
-    if run is None:
+    if run is not None:
+        return run
+    if _landing_is_lost(connection):
         raise Refused(
-            "nothing is loaded in this database. Nothing was changed. "
-            "Run: ./inv load --dump FILE"
+            "the landing tables are empty: the server ended abnormally since the load, "
+            "and they are unlogged. Nothing was changed. Load again, and build: ./inv "
+            "load --dump FILE"
         )
-    return run
+    raise Refused(
+        "nothing is loaded in this database. Nothing was changed. "
+        "Run: ./inv load --dump FILE"
+    )
+
+
+def _landing_is_lost(connection: Connection) -> bool:
+    """Whether a load stands without its row, as after a crash of the server."""
+    loads = sql.Identifier(settings.staging_schema(), "loads")
+    row = connection.execute(
+        "select to_regclass(%s) is not null", [loads.as_string(connection)]
+    ).fetchone()
+    if not (row and row[0]):
+        return False
+    found = connection.execute(
+        sql.SQL("select not exists (select 1 from {})").format(loads)
+    ).fetchone()
+    return bool(found and found[0])
 
 
 def find_current_run(connection: Connection) -> Run | None:
@@ -240,6 +281,20 @@ def recent_runs(connection: Connection, count: int = 10) -> Sequence[Run]:
     return [Run(*row) for row in rows]
 
 
+def published_columns(
+    connection: Connection, which: str, table: str
+) -> dict[str, list[str]]:
+    """List the columns that each run published, or hashed, of a live table.
+
+    ``which`` is ``published_columns`` or ``hashed_columns``. Only runs are listed whose
+    rows stand; the first version of the ledger kept no ``published_columns``.
+    """
+    rows = connection.execute(
+        query("published_columns"), {"which": which, "table": table}
+    ).fetchall()
+    return dict(rows)
+
+
 def step_detail(
     connection: Connection, run_id: str, name: str
 ) -> Mapping[str, Any] | None:
@@ -254,29 +309,29 @@ def step_status(connection: Connection, run_id: str, name: str) -> str | None:
     return newest[0] if newest else None
 
 
-def take_lock(connection: Connection) -> None:
-    """Take the lock that lets one run at a time change the live schema.
+def take_lock(connection: Connection, *, for_session: bool = False) -> None:
+    """Take the lock that lets one run at a time change anything of ours or live.
 
-    It is held until the transaction ends. Raises ``Refused`` naming who holds it.
+    It is held until the transaction ends, or ``for_session`` until the connection does.
+    Raises ``Refused`` naming who holds it since when.
     """
+    kind = "" if for_session else "xact_"
     row = connection.execute(
-        "select pg_try_advisory_xact_lock(%s, %s)", [LOCK_NAMESPACE, MIGRATION_LOCK]
+        f"select pg_try_advisory_{kind}lock(%s, %s)", [LOCK_NAMESPACE, MIGRATION_LOCK]
     ).fetchone()
     if row and row[0]:
         return
     holder = connection.execute(
-        "select pid, usename, xact_start from pg_locks inner join pg_stat_activity"
-        " using (pid) where locktype = 'advisory' and classid = %s and objid = %s"
-        " and objsubid = 2 and granted",
-        [LOCK_NAMESPACE, MIGRATION_LOCK],
+        query("lock_holder"), {"namespace": LOCK_NAMESPACE, "key": MIGRATION_LOCK}
     ).fetchone()
     who = (
-        f"{holder[1]} (process {holder[0]}, since {holder[2]:%H:%M:%S} UTC)"
-        if holder and holder[2]
+        f"{holder[1]} of {holder[2]} (process {holder[0]}, since {holder[3]:%H:%M:%S}"
+        " UTC)"
+        if holder
         else "another session"
     )
     raise Refused(
-        f"another run is changing the live schema: {who} holds the lock. "
+        f"another run is at work on this database: {who} holds the lock. "
         "Nothing was changed. Wait for it to end, then run the command again."
     )
 
@@ -323,16 +378,6 @@ def code_version() -> str:
     return f"{__version__}+{commit}" if commit else __version__
 
 
-def peak_memory_bytes() -> int | None:
-    """The most memory this process has held, in bytes; None where that is not known."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 def _newest_step(
     connection: Connection, run_id: str, name: str
 ) -> tuple[str, dict[str, Any]] | None:
@@ -346,8 +391,9 @@ def _newest_step(
     return (row[0], row[1]) if row else None
 
 
-def _configuration() -> dict[str, str]:
+def _configuration() -> dict[str, Any]:
     return {
+        **variables.declared(),
         "live_schema": settings.live_schema(),
         "schema_prefix": settings.schema_prefix(),
     }

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import publish, stages, target
+from harness import candidates, publish, stages, target
 from harness.artifacts import (
     Summary,
     read_summary,
     reasons_sentence,
     write_artifacts,
 )
-from harness.errors import HarnessError
+from harness.errors import CheckFailed, HarnessError
 from harness.rollback import Rollback
 from harness.stages import Inputs, Session
-from harness.validate import require_valid
+from harness.validate import faults
 
 TABLE_COLUMNS = (
     "table",
@@ -29,11 +29,15 @@ TABLE_COLUMNS = (
 )
 
 
-def migrate(session: Session, inputs: Inputs, *, execute: bool) -> None:
-    """Load, check, build and publish, validate, and write the artifacts.
+def migrate(
+    session: Session, inputs: Inputs, *, execute: bool, in_use: bool = False
+) -> None:
+    """Load, check, build, back up, publish, validate, and write the artifacts.
 
-    Without ``execute`` it stops before the live tables and prints the plan. The
-    artifacts are written also when a stage fails, from what has happened by then.
+    Without ``execute`` it stops before the live tables and prints the plan. A publish
+    that does not stand its validation is rolled back; with ``in_use`` what the
+    application did meanwhile is no fault. The artifacts are written also when a stage
+    fails, from what has happened by then.
     """
     publish.check_target(session.connection)
     session.connection.rollback()
@@ -43,7 +47,7 @@ def migrate(session: Session, inputs: Inputs, *, execute: bool) -> None:
         stages.audit(session, "landing")
         stages.build(session)
         if execute:
-            _publish(session)
+            _publish(session, in_use=in_use)
         else:
             print_plan(session, stages.plan_publish(session))
     except HarnessError:
@@ -115,25 +119,31 @@ def print_plan(session: Session, plan: publish.Plan) -> None:
     console = session.console
     console.result("")
     console.table(
-        ("live table", "insert", "published", "present", "removed", "failed"),
+        ("live table", *candidates.ACTIONS),
         [
-            (t.name, t.insert, t.published, t.present, t.removed, t.failed)
-            for t in plan.tables
+            (table.name, *(table.counts[action] for action in candidates.ACTIONS))
+            for table in plan.tables
         ],
     )
-    for line in _reasons(plan):
+    for line in (*_reasons(plan), *_named(plan)):
         console.result(line)
     for change in plan.changes:
         console.result(f"{change.ddl};")
+    for change in plan.changes:
+        if change.check_ddl:
+            console.result(f"{change.check_ddl};")
 
 
 def print_rollback(session: Session, done: Rollback) -> None:
-    """Print what a rollback takes back, and the rows that it leaves."""
+    """Print what a rollback takes back, the rows that it leaves, and its proof."""
     console = session.console
     console.result("")
     console.table(
-        ("live table", "delete", "gone", "changed", "referenced"),
-        [(t.name, t.delete, t.gone, t.changed, t.referenced) for t in done.tables],
+        ("live table", "delete", "restore", "gone", "changed", "referenced"),
+        [
+            (t.name, t.delete, t.restore, t.gone, t.changed, t.referenced)
+            for t in done.tables
+        ],
     )
     for name in done.dropped:
         console.result(f"dropped with it: {name}")
@@ -143,6 +153,25 @@ def print_rollback(session: Session, done: Rollback) -> None:
                 f"{table.changed + table.referenced:,} rows of {table.name} are left, "
                 f"because they changed or are referred to: {', '.join(table.left)}"
             )
+    if done.forced:
+        console.warn(
+            f"{done.forced:,} rows that were changed since the publish go as well"
+        )
+    if done.proof:
+        say = console.result if done.proof.holds else console.warn
+        for sentence in done.proof.sentences():
+            say(sentence)
+
+
+def _named(plan: publish.Plan) -> Sequence[str]:
+    """Name the rows that are neither new nor as they were, as many as are listed."""
+    said = []
+    for table in plan.tables:
+        for action, ids in table.listed.items():
+            more = table.counts[action] - len(ids)
+            rest = f" and {more:,} more" if more else ""
+            said.append(f"{action} in {table.name}: {', '.join(ids)}{rest}")
+    return said
 
 
 def _reasons(plan: publish.Plan) -> Sequence[str]:
@@ -153,7 +182,35 @@ def _reasons(plan: publish.Plan) -> Sequence[str]:
     ]
 
 
-def _publish(session: Session) -> None:
-    stages.run_publish(session)
-    stages.audit(session, "live")
-    require_valid(stages.run_validate(session))
+def _publish(session: Session, *, in_use: bool) -> None:
+    """Publish and prove it; what does not stand the proof is taken back."""
+    stages.preflight(session, needs_backup=False)
+    stages.back_up(session)
+    done = stages.run_publish(session)
+    try:
+        stages.audit(session, "live")
+    except CheckFailed as failed:
+        raise _taken_back(session, done, str(failed)) from failed
+    validation = stages.run_validate(session, in_use=in_use)
+    if not validation.is_valid:
+        raise _taken_back(session, done, f"{faults(validation)}.")
+
+
+def _taken_back(session: Session, done: publish.Plan, failed: str) -> CheckFailed:
+    """Roll the run back; the error says what failed and what stands now."""
+    if not done.writes:
+        return CheckFailed(
+            f"{failed} This run has changed nothing, so there is nothing to roll back. "
+            "See chat-validation-results.json"
+        )
+    session.console.warn(f"{failed} Rolling the run back.")
+    try:
+        taken = stages.run_rollback(session, done.run_id)
+    except HarnessError as error:
+        return CheckFailed(f"{failed} Rolling the run back failed as well: {error}")
+    print_rollback(session, taken)
+    left = f" but for {taken.left:,} rows changed since" if taken.left else ""
+    return CheckFailed(
+        f"{failed} The run {done.run_id} was rolled back{left}. See "
+        "chat-validation-results.json, mend the cause and run the migration again."
+    )

@@ -1,30 +1,40 @@
 """Publishes the marts into the live tables, in one transaction, or not at all.
 
 Decides set-wise, before the first row is written, what happens to each row of the
-marts; inserts those that are new, adds the specification's keys and indexes, and enters
-all of it in the ledger. Never updates or deletes a live row. ``preview`` does the same
-work and takes it back.
+marts; inserts those that are new, updates those that changed at the source and are live
+as we published them, adds the specification's keys and indexes, and enters all of it in
+the ledger. Never touches a row that is not ours or that a user has changed, and deletes
+none. ``preview`` does the same work and takes it back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from harness import candidates, constraints, hashing, ledger, settings, target
+from harness import (
+    backup,
+    candidates,
+    constraints,
+    hashing,
+    ledger,
+    locks,
+    proof,
+    settings,
+    target,
+)
 from harness.candidates import TablePlan
-from harness.database import Connection, committed, said_by
+from harness.database import Connection, committed, said_by, take_back
 from harness.errors import CheckFailed, HarnessError, Refused
-from harness.live_values import as_live
+from harness.live_values import as_live, as_text, source_hash
 from harness.published import FITTING_TYPES, TABLES, PublishedTable
 from harness.queries import query
 from harness.variables import thresholds
-
-_LOCK_TIMEOUT = "10s"
 
 
 class PublishFailed(HarnessError):
@@ -45,9 +55,28 @@ class Plan:
         return sum(table.insert for table in self.tables)
 
     @property
+    def updated(self) -> int:
+        """Rows that changed at the source since an earlier run published them."""
+        return sum(table.update for table in self.tables)
+
+    @property
     def failed(self) -> int:
         """Rows that cannot be published."""
         return sum(table.failed for table in self.tables)
+
+    @property
+    def writes(self) -> bool:
+        """Whether publishing changes a live table at all."""
+        return bool(self.inserted or self.updated or self.changes)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """By live table: what is written, what its row and what its source is hashed by."""
+
+    written: dict[str, list[str]]
+    hashed: dict[str, list[str]]
+    compared: dict[str, list[str]]
 
 
 def check_target(connection: Connection) -> dict[str, list[str]]:
@@ -61,29 +90,44 @@ def check_target(connection: Connection) -> dict[str, list[str]]:
 
 
 def preview(connection: Connection) -> Plan:
-    """Work out what ``publish`` would do, and take it back. Raises what it raises."""
+    """Work out what ``publish`` would do, and take it back.
+
+    Raises what it raises, but asks for no backup and takes no lock on a live table.
+    """
     try:
-        return _publish(connection)
+        with _explained():
+            return _plan(connection)[0]
     finally:
-        connection.rollback()
+        take_back(connection)
 
 
-def publish(connection: Connection) -> Plan:
+def publish(connection: Connection, on_wait: locks.OnWait | None = None) -> Plan:
     """Publish the marts of the landed run, in one transaction, and commit.
 
+    ``on_wait`` is told when a live table is locked and the transaction is tried again.
     Raises ``Refused`` when the marts are not those of the landed run, an audit has not
-    passed or another run holds the lock; ``CheckFailed`` when too many rows would fail;
-    ``PublishFailed`` when the database refuses. Then nothing is changed.
+    passed, there is no verified backup of what would be changed, another run holds the
+    lock or the application does not let go of a table; ``CheckFailed`` when too many
+    rows would fail; ``PublishFailed`` when the database refuses. Then nothing is
+    changed.
     """
-    started = datetime.now(timezone.utc)
-    with committed(connection):
-        return _publish(connection, started)
+
+    def attempt() -> Plan:
+        started = datetime.now(timezone.utc)
+        with committed(connection):
+            return _publish(connection, started)
+
+    with _explained():
+        return locks.retried(
+            connection, attempt, tables=[t.name for t in TABLES], on_wait=on_wait
+        )
 
 
-def _publish(connection: Connection, started: datetime | None = None) -> Plan:
-    """Do everything but commit; writes rows only when ``started`` is given."""
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what the database says into the sentence that an operator needs."""
     try:
-        return _publish_in_transaction(connection, started)
+        yield
     except psycopg.Error as error:
         raise PublishFailed(
             f"publishing failed in the database: {said_by(error)}. The transaction "
@@ -92,62 +136,157 @@ def _publish(connection: Connection, started: datetime | None = None) -> Plan:
         ) from error
 
 
-def _publish_in_transaction(connection: Connection, started: datetime | None) -> Plan:
-    connection.execute(sql.SQL("set local lock_timeout to {}").format(_LOCK_TIMEOUT))
+def _plan(
+    connection: Connection, *, locked: bool = False
+) -> tuple[Plan, dict[str, list[str]]]:
+    """Decide what happens to each row; returns the columns to publish as well.
+
+    With ``locked`` nobody else writes the live tables from here on.
+    """
+    locks.limit_waiting(connection)
     hashing.fix_session(connection)
+    ledger.take_lock(connection)
     ledger.ensure(connection)
     run = ledger.current_run(connection)
-    ledger.take_lock(connection)
     ledger.require_live_schema(connection)
+    _hold_marts(connection)
     require_audited(connection, run.run_id)
     columns = check_target(connection)
+    missing = tuple(constraints.missing_changes(connection))
+    if locked:
+        locks.lock_tables(connection, [*_written(), *constraints.parents(missing)])
     tables = tuple(
         candidates.classify(connection, table, columns[table.name]) for table in TABLES
     )
     _require_few_errors(connection, tables)
     inserted = sum(table.insert for table in tables)
-    changes = tuple(constraints.missing_changes(connection)) if inserted else ()
-    plan = Plan(run.run_id, tables, changes)
-    if started is not None:
-        _write(connection, plan, columns, started)
-    return plan
+    return Plan(run.run_id, tables, missing if inserted else ()), columns
 
 
-def _write(
-    connection: Connection, plan: Plan, columns: dict[str, list[str]], started: datetime
-) -> None:
-    run_id = plan.run_id
-    connection.execute(query("record_existing", run_id=sql.Literal(run_id)))
-    for table in TABLES:
+def _hold_marts(connection: Connection) -> None:
+    """Keep a dbt build from replacing the marts between two looks at them."""
+    names = ("loaded_run", "audit_results", *_written())
+    rows = connection.execute(
+        "select relname from pg_class where relnamespace = to_regnamespace("
+        "quote_ident(%s)) and relkind in ('r', 'v') and relname = any(%s)",
+        [settings.marts_schema(), list(names)],
+    ).fetchall()
+    if rows:
         connection.execute(
-            _statement("publish_rows", connection, table, columns, run_id)
+            sql.SQL("lock table {} in access share mode").format(
+                sql.SQL(", ").join(
+                    sql.Identifier(settings.marts_schema(), name) for (name,) in rows
+                )
+            )
         )
-    hashed = {
+
+
+def _written() -> list[str]:
+    return [table.name for table in TABLES]
+
+
+def _publish(connection: Connection, started: datetime) -> Plan:
+    """Plan under locks and write; the caller commits."""
+    plan, columns = _plan(connection, locked=True)
+    saved = backup.require_verified(connection).backup_id if plan.writes else None
+    live = {
         table.name: [column.name for column in target.describe(connection, table.name)]
         for table in TABLES
     }
-    for table in TABLES:
-        for name in ("record_published", "record_failed"):
-            connection.execute(_statement(name, connection, table, hashed, run_id))
+    hashed = _as_before(connection, plan.run_id, "hashed_columns", live)
+    compared = _as_before(connection, plan.run_id, "published_columns", columns)
+    before = proof.state(connection, hashed) if plan.writes else None
+    _write(connection, plan, _Columns(columns, hashed, compared))
     # Keys cannot be added while deferred checks of the application's are pending.
     connection.execute("set constraints all immediate")
-    constraints.apply(connection, run_id, plan.changes)
-    record = ledger.StepRecord(rows=plan.inserted, detail=_detail(plan, hashed))
-    ledger.add_step(connection, run_id, "publish", started, record)
-    ledger.set_status(connection, run_id, "published")
-
-
-def _detail(plan: Plan, hashed: dict[str, list[str]]) -> dict[str, Any]:
-    return {
-        "tables": {
-            table.name: {
-                action: getattr(table, action) for action in candidates.ACTIONS
-            }
-            for table in plan.tables
-        },
+    constraints.apply(connection, plan.run_id, plan.changes)
+    if plan.writes:
+        _analyze(connection)
+    detail = {
+        "tables": {table.name: dict(table.counts) for table in plan.tables},
+        "published_columns": compared,
         "hashed_columns": hashed,
         "live_schema": settings.live_schema(),
         "changes": [change.name for change in plan.changes],
+        "backup": saved,
+        "before": before,
+    }
+    record = ledger.StepRecord(rows=plan.inserted + plan.updated, detail=detail)
+    ledger.add_step(connection, plan.run_id, "publish", started, record)
+    ledger.set_status(connection, plan.run_id, "published")
+    return plan
+
+
+def _analyze(connection: Connection) -> None:
+    """Gather statistics on what has grown at a blow, for users and for ourselves."""
+    ours = sql.Identifier(settings.ledger_schema(), "published_rows")
+    live = (sql.Identifier(settings.live_schema(), name) for name in _written())
+    connection.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join([ours, *live])))
+
+
+def _write(connection: Connection, plan: Plan, columns: _Columns) -> None:
+    run_id = plan.run_id
+    for name in ("failed_rows", "left_rows"):
+        # What an earlier publish of the same run could not bring is decided anew.
+        connection.execute(
+            sql.SQL("delete from {} where run_id = %s").format(
+                sql.Identifier(settings.ledger_schema(), name)
+            ),
+            [run_id],
+        )
+    connection.execute(query("record_existing", run_id=sql.Literal(run_id)))
+    parts = {table.name: _parts(connection, table, run_id, columns) for table in TABLES}
+    for name in ("keep_before", "update_rows", "publish_rows", "supersede_rows"):
+        for table in TABLES:
+            connection.execute(query(name, **parts[table.name]))
+    # An application's trigger on one table may write another: hashes come last.
+    for name in ("record_published", "record_failed", "record_left"):
+        for table in TABLES:
+            connection.execute(query(name, **parts[table.name]))
+
+
+def _as_before(
+    connection: Connection, run_id: str, which: str, columns: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """The columns that a run hashes, by live table: those of its earlier publish.
+
+    With others, the rows of then would pass for changed. ``columns`` are those of a run
+    that has not published yet, or whose columns are not all there any more.
+    """
+    found = {}
+    for name, now in columns.items():
+        then = ledger.published_columns(connection, which, name).get(run_id)
+        found[name] = then if then and set(then) <= set(now) else now
+    return found
+
+
+def _parts(
+    connection: Connection,
+    table: PublishedTable,
+    run_id: str,
+    columns: _Columns,
+) -> dict[str, sql.Composable]:
+    """The pieces of SQL that writing one table is composed of."""
+    live = {c.name: c for c in target.describe(connection, table.name)}
+    chosen = columns.written[table.name]
+    kept = [name for name, column in live.items() if not column.is_generated]
+    assignments = [
+        sql.SQL("{} = {}").format(sql.Identifier(name), as_live("mart", live[name]))
+        for name in chosen
+        if name != "id"
+    ]
+    return {
+        "run_id": sql.Literal(run_id),
+        "table": sql.Identifier(table.name),
+        "table_name": sql.Literal(table.name),
+        "candidates": candidates.relation(table.name),
+        "before": sql.Identifier("pg_temp", f"before_{table.name}"),
+        "columns": sql.SQL(", ").join(sql.Identifier(name) for name in chosen),
+        "values": sql.SQL(", ").join(as_live("mart", live[name]) for name in chosen),
+        "assignments": sql.SQL(", ").join(assignments),
+        "as_text": as_text("live", kept),
+        "content_hash": hashing.content_hash("live", columns.hashed[table.name]),
+        "source_hash": source_hash("mart", columns.compared[table.name], live),
     }
 
 
@@ -202,27 +341,6 @@ def _fits(wanted: str, column: target.Column) -> bool:
         return True
     # A time with a precision of its own, "timestamp(3) …", does not fit: it rounds.
     return column.type_name.split("(")[0] in FITTING_TYPES[wanted]
-
-
-def _statement(
-    name: str,
-    connection: Connection,
-    table: PublishedTable,
-    columns: dict[str, list[str]],
-    run_id: str,
-) -> sql.Composed:
-    live = {c.name: c for c in target.describe(connection, table.name)}
-    chosen = columns[table.name]
-    return query(
-        name,
-        run_id=sql.Literal(run_id),
-        table=sql.Identifier(table.name),
-        table_name=sql.Literal(table.name),
-        candidates=candidates.relation(table.name),
-        columns=sql.SQL(", ").join(sql.Identifier(column) for column in chosen),
-        values=sql.SQL(", ").join(as_live("mart", live[column]) for column in chosen),
-        content_hash=hashing.content_hash("live", chosen),
-    )
 
 
 def _require_few_errors(connection: Connection, tables: tuple[TablePlan, ...]) -> None:

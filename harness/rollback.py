@@ -1,25 +1,38 @@
 """Takes back what a run published: its own rows, keys and indexes, nothing else.
 
-Deletes only rows that still are what the run inserted and that nobody's rows refer to;
-the others are reported and left. Works in one transaction, with the ledger.
+Deletes only rows that still are what the run inserted and that nobody's rows refer to,
+and gives rows that it updated their former content; what users changed since is
+reported and left. Works in one transaction, with the ledger, and ends with a proof.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import psycopg
 from psycopg import sql
 
-from harness import constraints, hashing, ledger, settings, target
-from harness.database import Connection, committed, said_by
+from harness import (
+    candidates,
+    constraints,
+    hashing,
+    ledger,
+    locks,
+    proof,
+    settings,
+    target,
+)
+from harness.database import Connection, committed, said_by, take_back
 from harness.errors import HarnessError, Refused, UsageError
+from harness.live_values import from_text
+from harness.proof import Proof
 from harness.published import TABLES, PublishedTable
 from harness.queries import query
 
-_LOCK_TIMEOUT = "10s"
-_ACTIONS = ("delete", "gone", "changed", "referenced")
+_ACTIONS = ("delete", "restore", "gone", "changed", "referenced")
 
 
 class RollbackFailed(HarnessError):
@@ -28,28 +41,33 @@ class RollbackFailed(HarnessError):
 
 @dataclass(frozen=True)
 class TableRollback:
-    """What a rollback does with the rows that a run inserted into one table.
+    """What a rollback does with the rows that a run published into one table.
 
-    ``delete`` rows are as they were published; ``gone`` ones somebody deleted already;
-    ``changed`` ones somebody changed, ``referenced`` ones somebody's rows refer to, and
-    both are left: ``left`` names up to ten of them.
+    ``delete`` rows are as they were inserted; ``restore`` ones as they were updated,
+    and get their former content; ``gone`` ones somebody deleted already; ``changed``
+    ones somebody changed, ``referenced`` ones somebody's rows refer to, and both are
+    left: ``left`` names up to ten of them. ``forced`` counts those among ``delete`` and
+    ``restore`` that somebody changed: only a forced rollback takes them.
     """
 
     name: str
     delete: int
+    restore: int
     gone: int
     changed: int
     referenced: int
+    forced: int
     left: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Rollback:
-    """What a rollback does: rows by table, and the keys and indexes that it drops."""
+    """What a rollback does: rows by table, keys and indexes dropped, and its proof."""
 
     run_id: str
     tables: tuple[TableRollback, ...]
     dropped: tuple[str, ...]
+    proof: Proof | None = None
 
     @property
     def left(self) -> int:
@@ -61,29 +79,62 @@ class Rollback:
         """Rows that the rollback deletes."""
         return sum(table.delete for table in self.tables)
 
+    @property
+    def restored(self) -> int:
+        """Rows that the rollback gives their former content."""
+        return sum(table.restore for table in self.tables)
 
-def preview(connection: Connection, run_id: str | None = None) -> Rollback:
-    """Work out what ``rollback`` would do, and take it back. Raises what it raises."""
+    @property
+    def forced(self) -> int:
+        """Rows that somebody changed since and the rollback takes all the same."""
+        return sum(table.forced for table in self.tables)
+
+
+def preview(
+    connection: Connection, run_id: str | None = None, *, force: bool = False
+) -> Rollback:
+    """Work out what ``rollback`` would do, and change nothing.
+
+    Raises what it raises, but takes no lock on a live table: users go on.
+    """
     try:
-        return _rollback(connection, run_id)
+        with _explained():
+            return _plan(connection, run_id, force=force)
     finally:
-        connection.rollback()
+        take_back(connection)
 
 
-def rollback(connection: Connection, run_id: str | None = None) -> Rollback:
+def rollback(
+    connection: Connection,
+    run_id: str | None = None,
+    *,
+    force: bool = False,
+    on_wait: locks.OnWait | None = None,
+) -> Rollback:
     """Take back what a run published, the newest without ``run_id``, and commit.
 
-    Raises ``UsageError`` for a run that is not known, ``Refused`` when it published
-    nothing that still stands or a newer run's rows stand on it, ``RollbackFailed`` when
-    the database refuses. Then nothing is changed.
+    With ``force`` rows that users changed since go as well. ``on_wait`` is told when a
+    live table is locked and the transaction is tried again. Raises ``UsageError`` for a
+    run that is not known, ``Refused`` when it published nothing that still stands, a
+    newer run's rows stand on it or the application does not let go of a table,
+    ``RollbackFailed`` when the database refuses. Then nothing is changed.
     """
-    with committed(connection):
-        return _rollback(connection, run_id)
+
+    def attempt() -> Rollback:
+        with committed(connection):
+            return _rollback(connection, run_id, force=force)
+
+    with _explained():
+        return locks.retried(
+            connection, attempt, tables=[t.name for t in TABLES], on_wait=on_wait
+        )
 
 
-def _rollback(connection: Connection, run_id: str | None) -> Rollback:
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what the database says into the sentence that an operator needs."""
     try:
-        return _rollback_in_transaction(connection, run_id)
+        yield
     except psycopg.Error as error:
         raise RollbackFailed(
             f"the rollback failed in the database: {said_by(error)}. The transaction "
@@ -92,33 +143,63 @@ def _rollback(connection: Connection, run_id: str | None) -> Rollback:
         ) from error
 
 
-def _rollback_in_transaction(connection: Connection, run_id: str | None) -> Rollback:
-    started = datetime.now(timezone.utc)
-    connection.execute(sql.SQL("set local lock_timeout to {}").format(_LOCK_TIMEOUT))
+def _begin(connection: Connection, run_id: str | None) -> str:
+    """Find the run, and see that it can be taken back here."""
+    locks.limit_waiting(connection)
     hashing.fix_session(connection)
-    run_id = _choose(connection, run_id)
     ledger.take_lock(connection)
+    chosen = _choose(connection, run_id)
+    ledger.ensure(connection)
     ledger.require_live_schema(connection)
     target.require_tables(connection)
-    hashed = (ledger.step_detail(connection, run_id, "publish") or {})["hashed_columns"]
+    return chosen
+
+
+def _plan(connection: Connection, run_id: str | None, *, force: bool) -> Rollback:
+    """Decide on every row, and only name the keys and indexes."""
+    run_id = _begin(connection, run_id)
+    tables = tuple(
+        _decide(connection, run_id, table, force=force) for table in reversed(TABLES)
+    )
+    dropped = [
+        name
+        for kind in ("constraint", "index")
+        for name in constraints.undo(connection, run_id, kind, execute=False)
+    ]
+    return Rollback(run_id, tables, tuple(dropped))
+
+
+def _rollback(connection: Connection, run_id: str | None, *, force: bool) -> Rollback:
+    started = datetime.now(timezone.utc)
+    run_id = _begin(connection, run_id)
+    locks.lock_tables(connection, [table.name for table in TABLES])
     # Our keys go first: to check each would read its table once for every row deleted.
     # The indexes are of use until the rows are gone.
     dropped = constraints.undo(connection, run_id, "constraint")
     # Children first, so that a chat whose messages are all ours may go with them.
     tables = tuple(
-        _take_back(connection, run_id, table, hashed[table.name])
-        for table in reversed(TABLES)
+        _decide(connection, run_id, table, force=force) for table in reversed(TABLES)
     )
+    for table, decided in zip(reversed(TABLES), tables, strict=True):
+        _take_back(connection, run_id, table, decided)
     dropped += constraints.undo(connection, run_id, "index")
-    done = Rollback(run_id, tables, tuple(dropped))
+    # What the application defers to the end is checked before the proof.
+    connection.execute("set constraints all immediate")
+    proved = proof.prove(connection, run_id)
+    done = Rollback(run_id, tables, tuple(dropped), proved)
     record = ledger.StepRecord(
-        rows=done.deleted,
+        rows=done.deleted + done.restored,
         detail={
             "tables": {
-                table.name: {action: getattr(table, action) for action in _ACTIONS}
+                table.name: {
+                    "forced": table.forced,
+                    **{action: getattr(table, action) for action in _ACTIONS},
+                }
                 for table in tables
             },
             "dropped": dropped,
+            "force": force,
+            "proof": proved.as_dict() if proved else None,
         },
     )
     ledger.add_step(connection, run_id, "rollback", started, record)
@@ -148,47 +229,124 @@ def _choose(connection: Connection, run_id: str | None) -> str:
     )
 
 
-def _take_back(
-    connection: Connection, run_id: str, table: PublishedTable, hashed: list[str]
+def _decide(
+    connection: Connection, run_id: str, table: PublishedTable, *, force: bool
 ) -> TableRollback:
-    candidates = sql.Identifier("pg_temp", f"rollback_{table.name}")
-    parts = {
-        "run_id": sql.Literal(run_id),
-        "table": sql.Identifier(table.name),
-        "table_name": sql.Literal(table.name),
-        "candidates": candidates,
-        "content_hash": _hash(connection, table, hashed),
-        "is_referenced": _is_referenced(connection, table),
-    }
-    connection.execute(query("rollback_candidates", **parts))
+    """Decide what happens to each row of a table; its children must be decided before.
+
+    Leaves the decisions in a temporary table until the transaction ends.
+    """
+    connection.execute(
+        query(
+            "rollback_candidates",
+            **_parts(run_id, table),
+            content_hash=candidates.live_hash(
+                connection, table.name, "live", sql.Identifier("owned", "run_id")
+            ),
+            referring=_referring(connection, table),
+            is_forced=sql.Literal(force),
+        )
+    )
+    decided = _decisions(table.name)
+    connection.execute(sql.SQL("analyze {}").format(decided))
     counts = dict.fromkeys(_ACTIONS, 0)
-    for action, count in connection.execute(
-        sql.SQL("select action, count(*) from {} group by 1").format(candidates)
+    forced = 0
+    for action, is_changed, count in connection.execute(
+        sql.SQL("select action, is_changed, count(*) from {} group by 1, 2").format(
+            decided
+        )
     ).fetchall():
-        counts[action] = count
+        counts[action] += count
+        if is_changed and action in ("delete", "restore"):
+            forced += count
     left = connection.execute(
         sql.SQL(
             "select id::text from {} where action in ('changed', 'referenced')"
             " order by id limit 10"
-        ).format(candidates)
+        ).format(decided)
     ).fetchall()
+    return TableRollback(
+        table.name, **counts, forced=forced, left=tuple(row[0] for row in left)
+    )
+
+
+def _take_back(
+    connection: Connection, run_id: str, table: PublishedTable, decided: TableRollback
+) -> None:
+    """Do to a table's rows, and to the ledger's, what was decided."""
+    parts = _parts(run_id, table)
     connection.execute(query("rollback_delete", **parts))
+    if decided.restore:
+        _restore(connection, table, parts)
     connection.execute(query("rollback_ledger", **parts))
-    return TableRollback(table.name, **counts, left=tuple(row[0] for row in left))
+    connection.execute(query("rollback_reinstate", **parts))
 
 
-def _hash(
-    connection: Connection, table: PublishedTable, hashed: list[str]
-) -> sql.Composable:
-    """Compose the row's hash now; without a column of then, every row is changed."""
-    live = {column.name for column in target.describe(connection, table.name)}
-    if not set(hashed) <= live:
-        return sql.SQL("null")
-    return hashing.content_hash("live", hashed)
+def _parts(run_id: str, table: PublishedTable) -> dict[str, sql.Composable]:
+    return {
+        "run_id": sql.Literal(run_id),
+        "table": sql.Identifier(table.name),
+        "table_name": sql.Literal(table.name),
+        "candidates": _decisions(table.name),
+    }
 
 
-def _is_referenced(connection: Connection, table: PublishedTable) -> sql.Composable:
-    """Compose whether any row refers to this one, by a key or by our own rules."""
+def _decisions(table: str) -> sql.Identifier:
+    """Name the temporary table of the decisions on a table's rows."""
+    return sql.Identifier("pg_temp", f"rollback_{table}")
+
+
+def _restore(
+    connection: Connection, table: PublishedTable, parts: dict[str, sql.Composable]
+) -> None:
+    """Give updated rows their former content, with no trigger altering it."""
+    content = sql.Identifier("candidate", "before")
+    restored = [
+        sql.SQL("{} = {}").format(
+            sql.Identifier(column.name), from_text(content, column)
+        )
+        for column in target.describe(connection, table.name)
+        if not column.is_generated and column.name != "id"
+    ]
+    with _triggers_off(connection, table.name):
+        connection.execute(
+            query("rollback_restore", restored=sql.SQL(", ").join(restored), **parts)
+        )
+
+
+@contextmanager
+def _triggers_off(connection: Connection, table: str) -> Iterator[None]:
+    """Keep the application's triggers on a live table from firing, then as before.
+
+    One that stamps the time of a change would leave the row unlike what it was.
+    """
+    name = sql.Identifier(settings.live_schema(), table)
+    # A table with pending checks cannot be altered.
+    connection.execute("set constraints all immediate")
+    triggers = connection.execute(
+        query("live_triggers"), {"table": f'"{settings.live_schema()}"."{table}"'}
+    ).fetchall()
+    for trigger, _ in triggers:
+        connection.execute(
+            sql.SQL("alter table {} disable trigger {}").format(
+                name, sql.Identifier(trigger)
+            )
+        )
+    yield
+    for trigger, enabled in triggers:
+        connection.execute(
+            sql.SQL("alter table {} enable {} trigger {}").format(
+                name, sql.SQL(enabled), sql.Identifier(trigger)
+            )
+        )
+
+
+def _referring(connection: Connection, table: PublishedTable) -> sql.Composable:
+    """Compose the ids that any row that stays refers to, by a key or by our rules.
+
+    A child of ours that goes holds nobody back, which is why children are decided
+    first.
+    """
     schema = settings.live_schema()
     keys = connection.execute(
         query("live_references"), {"table": f'"{schema}"."{table.name}"'}
@@ -199,12 +357,25 @@ def _is_referenced(connection: Connection, table: PublishedTable) -> sql.Composa
         for column, parent in child.references.items()
         if parent == table.name
     ]
-    referring = sorted({tuple(key) for key in [*keys, *ours]})
+    children = {name for _, name, _ in ours}
+    referring = [
+        sql.SQL("select {} as id from {}{}").format(
+            sql.Identifier(column),
+            sql.Identifier(schema_name, name),
+            _that_stay(name) if schema_name == schema and name in children else _ALL,
+        )
+        for schema_name, name, column in sorted({tuple(key) for key in [*keys, *ours]})
+    ]
     if not referring:
-        return sql.SQL("false")
-    return sql.SQL(" or ").join(
-        sql.SQL(
-            "exists (select 1 from {} as referring where referring.{} = live.id)"
-        ).format(sql.Identifier(schema_name, table_name), sql.Identifier(column))
-        for schema_name, table_name, column in referring
-    )
+        return sql.SQL("select null::uuid as id where false")
+    return sql.SQL(" union ").join(referring)
+
+
+_ALL = sql.SQL("")
+
+
+def _that_stay(child: str) -> sql.Composed:
+    return sql.SQL(
+        " as child where not exists (select 1 from {} as decided"
+        " where decided.id = child.id and decided.action = 'delete')"
+    ).format(_decisions(child))

@@ -77,6 +77,11 @@ def ledger_schema() -> str:
     return schema_prefix() + "carryover"
 
 
+def backup_schema() -> str:
+    """The schema of the copies of live tables; only their owner may look into it."""
+    return schema_prefix() + "carryover_backups"
+
+
 def live_schema() -> str:
     """The application's schema: ``CARRYOVER_LIVE_SCHEMA``, or ``public``."""
     return os.environ.get("CARRYOVER_LIVE_SCHEMA", "public")

@@ -14,8 +14,18 @@ from pathlib import Path
 import psycopg
 
 from harness import assess as assessing
+from harness import (
+    backup,
+    database,
+    ledger,
+    publish,
+    rollback,
+    settings,
+    target,
+    validate,
+)
 from harness import build as dbt
-from harness import database, ledger, publish, rollback, settings, target, validate
+from harness import preflight as checks
 from harness.assess import Assessment
 from harness.audit import AuditResult, run_checkpoint
 from harness.console import Console, counted
@@ -53,12 +63,29 @@ class Session:
     connection: Connection
 
 
-def open_session(console: Console, task: str, *, names_run: bool = True) -> Session:
-    """Connect to the target and print the header; the run is that which is landed."""
+def open_session(
+    console: Console, task: str, *, names_run: bool = True, exclusive: bool = False
+) -> Session:
+    """Connect to the target and print the header; the run is that which is landed.
+
+    ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
+    one on this database. Raises ``Refused`` naming who does already.
+    """
     to = database.target()
     connection = database.connect(to)
-    run = ledger.find_current_run(connection) if names_run else None
-    connection.rollback()
+    try:
+        with database.committed(connection):
+            connection.execute(
+                "select set_config('application_name', %s, false)",
+                [f"carryover {task} by {ledger.operator()}"],
+            )
+            if exclusive:
+                ledger.take_lock(connection, for_session=True)
+        run = ledger.find_current_run(connection) if names_run else None
+        connection.rollback()
+    except BaseException:
+        connection.close()
+        raise
     console.header(task, str(to), run.run_id if run else None)
     return Session(console, to, connection)
 
@@ -226,11 +253,74 @@ def plan_publish(session: Session) -> publish.Plan:
     return plan
 
 
+def preflight(session: Session, *, needs_backup: bool) -> None:
+    """Look at everything that could be in the way of a publish, before its first write.
+
+    ``needs_backup`` is false when one will be taken. Raises ``Refused`` when something
+    is in the way, and ``CheckFailed`` when it is only that too many rows would be lost.
+    """
+    started = datetime.now(timezone.utc)
+    with session.console.step("checking the target") as step:
+        found = checks.run(
+            session.connection, session.target, needs_backup=needs_backup
+        )
+        _enter_preflight(session.connection, found, started)
+        warnings = [check for check in found.checks if check.status == "warn"]
+        step.detail = counted(len(found.checks), "check")
+        if warnings:
+            step.detail += f", {counted(len(warnings), 'warning')}"
+    for check in warnings:
+        session.console.warn(f"{check.name}: {check.said}; see ./inv preflight")
+    try:
+        checks.require(found)
+    except CheckFailed as failed:
+        if {check.name for check in found.failures} == {"error_rate"}:
+            raise
+        raise Refused(str(failed)) from None
+
+
+def _enter_preflight(
+    connection: Connection, found: checks.Preflight, started: datetime
+) -> None:
+    """Enter what was looked at in the ledger, with the landed run."""
+    record = ledger.StepRecord(
+        detail=found.as_dict(), status="done" if found.passed else "failed"
+    )
+    with database.committed(connection):
+        ledger.ensure(connection)
+        run = ledger.current_run(connection)
+        ledger.add_step(connection, run.run_id, "preflight", started, record)
+
+
+def back_up(session: Session) -> None:
+    """Back up the live tables, unless a backup counts or nothing will be written."""
+    connection = session.connection
+    if not publish.preview(connection).writes:
+        return
+    try:
+        backup.require_verified(connection)
+    except Refused:
+        connection.rollback()
+        with session.console.step("backing up the live tables") as step:
+            taken = backup.take(session.target, connection)
+            step.detail = (
+                f"{counted(taken.rows, 'row')}, verified by a trial restore:"
+                f" {taken.backup_id}"
+            )
+    connection.rollback()
+
+
 def run_publish(session: Session) -> publish.Plan:
     """Publish the marts into the live tables."""
     with session.console.step("publishing") as step:
-        plan = publish.publish(session.connection)
+        plan = publish.publish(session.connection, session.console.warn)
         step.detail = _planned(plan)
+    if any(table.left for table in plan.tables):
+        left = sum(table.left for table in plan.tables)
+        session.console.warn(
+            f"{counted(left, 'row')} of earlier runs are left as they are, changed by "
+            f"users or gone at the source; see {settings.ledger_schema()}.left_rows"
+        )
     if plan.failed:
         session.console.warn(
             f"{plan.failed:,} rows could not be published;"
@@ -253,18 +343,24 @@ def run_validate(session: Session, *, in_use: bool = False) -> validate.Validati
     return validation
 
 
-def plan_rollback(session: Session, run_id: str | None) -> rollback.Rollback:
+def plan_rollback(
+    session: Session, run_id: str | None, *, force: bool = False
+) -> rollback.Rollback:
     """Work out what a rollback would do, and change nothing."""
     with session.console.step("planning the rollback") as step:
-        plan = rollback.preview(session.connection, run_id)
+        plan = rollback.preview(session.connection, run_id, force=force)
         step.detail = _taken_back(plan)
     return plan
 
 
-def run_rollback(session: Session, run_id: str | None) -> rollback.Rollback:
+def run_rollback(
+    session: Session, run_id: str | None, *, force: bool = False
+) -> rollback.Rollback:
     """Take back what a run published."""
     with session.console.step("rolling back") as step:
-        done = rollback.rollback(session.connection, run_id)
+        done = rollback.rollback(
+            session.connection, run_id, force=force, on_wait=session.console.warn
+        )
         step.detail = _taken_back(done)
     return done
 
@@ -342,6 +438,7 @@ def _enter_load(
             "rejected": dict(result.rejected_reasons),
             "producer": result.producer,
             "warnings": list(result.warnings),
+            "parser_peak_memory_bytes": result.parser_peak_memory_bytes,
         },
     )
     ledger.add_step(connection, run_id, "load", started, record)
@@ -370,10 +467,12 @@ def _planned(plan: publish.Plan) -> str:
     rows = ", ".join(f"{table.insert:,} {table.name}" for table in plan.tables)
     keys = sum(change.kind == "constraint" for change in plan.changes)
     indexes = len(plan.changes) - keys
-    return f"{rows} new; {keys} constraints, {indexes} indexes"
+    updated = f"; {plan.updated:,} changed at the source" if plan.updated else ""
+    return f"{rows} new{updated}; {keys} constraints, {indexes} indexes"
 
 
 def _taken_back(plan: rollback.Rollback) -> str:
     rows = ", ".join(f"{table.delete:,} {table.name}" for table in plan.tables)
+    restored = f"; {plan.restored:,} rows given back" if plan.restored else ""
     left = f"; {plan.left:,} rows changed since are left" if plan.left else ""
-    return f"{rows}; {len(plan.dropped)} constraints and indexes{left}"
+    return f"{rows}{restored}; {len(plan.dropped)} constraints and indexes{left}"

@@ -31,7 +31,7 @@ class Status:
     """The landed run, its steps in their order, and the newest runs.
 
     ``standing`` counts the rows by live table that runs of ours have published and not
-    taken back.
+    taken back; none while the ledger waits to be brought to this version.
     """
 
     landed: Run | None
@@ -92,12 +92,12 @@ def read_status(connection: Connection) -> Status:
     landed = ledger.find_current_run(connection)
     steps: list[tuple[str, str, float, int | None]] = []
     standing: dict[str, int] = {}
-    if ledger.exists(connection):
-        if landed is not None:
-            found = connection.execute(
-                query("run_steps"), {"run_id": landed.run_id}
-            ).fetchall()
-            steps = [(name, state, float(s), rows) for name, state, s, rows in found]
+    if ledger.exists(connection) and landed is not None:
+        found = connection.execute(
+            query("run_steps"), {"run_id": landed.run_id}
+        ).fetchall()
+        steps = [(name, state, float(s), rows) for name, state, s, rows in found]
+    if ledger.is_current(connection):
         standing = dict(connection.execute(query("standing_rows")).fetchall())
     runs = ledger.recent_runs(connection)
     connection.rollback()

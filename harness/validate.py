@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from harness import ledger, settings, target
+from harness import candidates, hashing, ledger, settings, target
 from harness.database import Connection, committed, said_by
 from harness.errors import CheckFailed, HarnessError
 from harness.live_values import as_live
@@ -30,7 +30,9 @@ LISTED = 10_000
 MEDIA_NAMESPACE = "5d9b2a4e-7c1f-5e0a-9f3b-2a6c8d4e1b70"
 IMAGE_PATTERN = r"^\S+\.(jpe?g|png|gif|webp|heic|heif|bmp|tiff?|avif|svg)(\?\S*)?$"
 
-FINDINGS = ("missing", "different", "extra", "orphaned", "newer")
+#: The last three are no faults: rows that the application wrote since, ours that it
+#: changed or deleted since, and those that publish found so and left.
+FINDINGS = ("missing", "different", "extra", "orphaned", "newer", "changed", "left")
 
 
 class ValidationFailed(HarnessError):
@@ -51,8 +53,9 @@ class Validation:
 def validate(connection: Connection, *, in_use: bool = False) -> Validation:
     """Compare the live tables with the landed dump, row by row, and commit the result.
 
-    With ``in_use`` rows that are newer than the last publish are the application's own:
-    counted as ``newer``, no fault. Raises ``Refused`` when nothing is landed,
+    With ``in_use`` what happened since the last publish is the application's own doing:
+    rows that are newer than it, and rows of ours that are not as it left them, are
+    counted apart and are no fault. Raises ``Refused`` when nothing is landed,
     ``TargetMissing`` without live tables and ``ValidationFailed`` when the database
     cannot compare them. Whether the result is valid is for the caller to look at.
     """
@@ -71,13 +74,18 @@ def require_valid(validation: Validation) -> None:
     """Raise ``CheckFailed`` with the first faults when the result is not valid."""
     if validation.is_valid:
         return
+    raise CheckFailed(
+        f"{faults(validation)}. Nothing was changed. See chat-validation-results.json, "
+        "and take the publish back with: ./inv rollback --execute"
+    )
+
+
+def faults(validation: Validation) -> str:
+    """Name the first faults of a result that is not valid."""
     shown = "; ".join(validation.errors[:4])
     more = len(validation.errors) - 4
-    raise CheckFailed(
-        f"the live tables are not as the source has it: {shown}"
-        + (f"; and {more} more" if more > 0 else "")
-        + ". Nothing was changed. See chat-validation-results.json, and take the "
-        "publish back with: ./inv rollback --execute"
+    return f"the live tables are not as the source has it: {shown}" + (
+        f"; and {more} more" if more > 0 else ""
     )
 
 
@@ -86,6 +94,7 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
     run = ledger.current_run(connection)
     ledger.require_live_schema(connection)
     target.require_tables(connection)
+    hashing.fix_session(connection)
     connection.execute(
         query(
             "expected_rows",
@@ -141,10 +150,26 @@ def _compare(
             is_newer=_is_newer(live, published_at if in_use else None),
             is_within=_is_within(table),
             is_landed=_is_landed(table),
+            content_hash=_left_hash(connection, run_id, table, set(live)),
+            owned_hash=candidates.live_hash(
+                connection, table.name, "live", sql.Identifier("owned", "run_id")
+            ),
+            in_use=sql.Literal(in_use),
             orphans=_orphans(table),
         )
     )
     connection.execute(sql.SQL("analyze {}").format(_findings(table.name)))
+
+
+def _left_hash(
+    connection: Connection, run_id: str, table: PublishedTable, live: set[str]
+) -> sql.Composable:
+    """Compose the hash of a live row as the run's publish took it of what it left."""
+    detail = ledger.step_detail(connection, run_id, "publish") or {}
+    hashed = detail.get("hashed_columns", {}).get(table.name)
+    if not hashed or not set(hashed) <= live:
+        return sql.SQL("null::text")
+    return hashing.content_hash("live", hashed)
 
 
 def _is_newer(

@@ -45,6 +45,11 @@ def source_timezone() -> str:
     return str(_variables().get("source_timezone", "UTC"))
 
 
+def declared() -> dict[str, Any]:
+    """All variables and their values, as the ledger keeps them with a run."""
+    return dict(_variables())
+
+
 @cache
 def _variables() -> dict[str, Any]:
     project = settings.PROJECT_ROOT / "dbt_project.yml"

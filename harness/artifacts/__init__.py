@@ -1,7 +1,8 @@
 """Writes what a run leaves to read: ``artifacts/<run id>/`` and ``artifacts/latest``.
 
 Owns that folder's files: the JSON files of the specification (``specification``),
-``summary.json``, ``execution-log.md`` and ``report.html``. Reads the ledger, the
+``summary.json``, ``execution-log.md``, ``report.html``, and the run's metrics, as JSON
+and for Prometheus. Reads the ledger, the
 landing tables, the marts and the live tables; writes nothing but files. The text of
 messages goes only into chats-extracted.json, whose specified shape holds it.
 """
@@ -18,6 +19,8 @@ from harness import settings
 from harness.artifacts import specification
 from harness.artifacts.execution_log import execution_log
 from harness.artifacts.folder import point_latest, write_text
+from harness.artifacts.measures import measures
+from harness.artifacts.prometheus import exposition
 from harness.artifacts.reading import PUBLISHED_AS, read_summary
 from harness.artifacts.relations import stands
 from harness.artifacts.report import read_reports, report_page
@@ -55,7 +58,8 @@ def write_artifacts(
 ) -> Path:
     """Write the files that the run's stages allow so far, and return their folder.
 
-    - Always: ``summary.json``, ``execution-log.md``, ``report.html``.
+    - Always: ``summary.json``, ``execution-log.md``, ``report.html``,
+      ``metrics.json``, ``metrics.prom``.
     - Once the marts are built from the run: chats-extracted.json, skipped-chats.json
       and failed-chats-creation.json, the latter two also when they list nothing, so
       that nobody need guess what a missing file means.
@@ -108,6 +112,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         },
         "unlinked_chats": summary.unlinked_chats,
         "migrated_bookings": summary.migrated_bookings,
+        "image_messages": summary.image_messages,
         "coercions": [asdict(row) for row in summary.coercions],
         "rejections": [asdict(row) for row in summary.rejections],
         "failures": [asdict(row) for row in summary.failures],
@@ -117,6 +122,14 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         "problems": [asdict(audit) for audit in summary.problems],
         "checkpoints": [asdict(checkpoint) for checkpoint in summary.checkpoints],
         "validation": _record(summary.validation) if summary.validation else None,
+        "decisions": {
+            delta.table: dict(delta.counts) for delta in summary.safety.deltas
+        },
+        "backup": _record(summary.safety.backup) if summary.safety.backup else None,
+        "rollback": (
+            _record(summary.safety.rollback) if summary.safety.rollback else None
+        ),
+        "restores": [_record(restore) for restore in summary.safety.restores],
     }
 
 
@@ -130,11 +143,17 @@ def _write_files(connection: Connection, summary: Summary, folder: Path) -> None
         specification.write_created(connection, summary, publish, folder)
     if summary.validation:
         specification.write_validated(connection, summary, folder)
-    document = json.dumps(summary_document(summary), ensure_ascii=False, indent=2)
-    write_text(folder / SUMMARY_FILE, document + "\n")
+    _write_json(folder / SUMMARY_FILE, summary_document(summary))
+    numbers = measures(summary, datetime.now(timezone.utc))
+    _write_json(folder / "metrics.json", numbers)
+    write_text(folder / "metrics.prom", exposition(numbers))
     write_text(folder / "execution-log.md", execution_log(summary))
     reports = read_reports(connection) if summary.has_marts else ()
     write_text(folder / "report.html", report_page(summary, reports))
+
+
+def _write_json(path: Path, document: object) -> None:
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
 def _record(record: Any) -> dict[str, Any]:

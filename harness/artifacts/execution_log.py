@@ -8,9 +8,21 @@ Pure: turns a summary into text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import timezone
 
+from harness.artifacts.alerts import Alert
+from harness.artifacts.showing import show_bytes, show_time
 from harness.artifacts.summary import Step, Summary, plural, reasons_sentence
+from harness.artifacts.verdict import (
+    clock,
+    decision,
+    failed_audits,
+    issues,
+    watched,
+    why_no_rollback,
+    why_rollback,
+)
+from harness.candidates import ACTIONS
 
 _FATES = ("read", "kept", "merged", "skipped", "rejected", "published", "failed")
 
@@ -31,6 +43,8 @@ def execution_log(summary: Summary) -> str:
             *(line for phase in phases(summary) for line in _render(phase)),
             *_steps(summary),
             *_accounting(summary),
+            *_decisions(summary),
+            *_alerts(summary),
             *_completion(summary),
             "",
         ]
@@ -42,73 +56,11 @@ def phases(summary: Summary) -> tuple[Phase, ...]:
     return (
         Phase("PHASE 1 - EXTRACT & LOAD", _load_boxes(summary)),
         Phase("PHASE 2 - BUILD", _build_boxes(summary)),
-        Phase("PHASE 3 - PUBLISH", _publish_boxes(summary)),
-        Phase("PHASE 4 - VERIFICATION", _verification_boxes(summary)),
-        Phase(
-            "PHASE 5 - ROLLBACK", (_box(summary, "rollback", "Published rows removed"),)
-        ),
+        Phase("PHASE 3 - BACKUP & PREPARATION", _preparation_boxes(summary)),
+        Phase("PHASE 4 - PUBLISH", _publish_boxes(summary)),
+        Phase("PHASE 5 - VERIFICATION", _verification_boxes(summary)),
+        Phase("PHASE 6 - ROLLBACK", _rollback_boxes(summary)),
     )
-
-
-def decision(summary: Summary) -> str:
-    """Say what follows from the run so far: go on, stop, or roll back."""
-    status = summary.run.status
-    if status == "rolled_back":
-        return "Rolled back; the input can be loaded again."
-    if is_rollback_required(summary):
-        return "Roll back: what was published is not as it should be."
-    if _failed_audits(summary) or _is_failed(summary, "audit.landing"):
-        return "Stop: an audit failed and nothing may be published before it passes."
-    return {
-        "loaded": "Go on: build the marts.",
-        "built": "Go on: publish.",
-        "published": "Go on: validate what was published.",
-        "validated": "Accept: what was published is validated.",
-    }.get(status, f"Review: the run stands at '{status}'.")
-
-
-def is_rollback_required(summary: Summary) -> bool:
-    """Whether rows stand in the live tables that a check has found wrong."""
-    published = any(table.published for table in summary.tables)
-    invalid = summary.validation is not None and not summary.validation.is_valid
-    return published and (invalid or _is_failed(summary, "audit.live"))
-
-
-def issues(summary: Summary) -> list[str]:
-    """Name everything that the operator should know of, worst first."""
-    found = [
-        f"Step {step.name} failed at {_clock(step.finished_at)}."
-        for step in summary.steps
-        if step.status != "done"
-    ]
-    validation = summary.validation
-    if validation and not validation.is_valid:
-        found += [f"Validation: {error}" for error in validation.errors] or [
-            "Validation found differences."
-        ]
-    found += [
-        f"{plural(row.table, row.rows)} not published: {row.reason}."
-        for row in summary.failures
-    ]
-    found += [
-        f"{plural(row.table, row.rows)} rejected while loading: {row.reason}."
-        for row in summary.rejections
-    ]
-    found += [
-        f"Audit {audit.name}: {audit.status}"
-        + (f", {audit.failures:,} found." if audit.failures else ".")
-        for audit in summary.problems
-        if audit.status in ("error", "fail", "warn")
-    ]
-    found += [
-        f"Checkpoint {checkpoint.name}, {audit.name}: {audit.status}, {audit.message}"
-        for checkpoint in summary.checkpoints
-        for audit in checkpoint.problems
-    ]
-    coerced = sum(row.rows for row in summary.coercions)
-    if coerced:
-        found.append(f"{plural('value', coerced)} coerced, listed in marts.coercions.")
-    return found
 
 
 def _heading(summary: Summary) -> list[str]:
@@ -117,7 +69,7 @@ def _heading(summary: Summary) -> list[str]:
         "# MIGRATION EXECUTION LOG",
         "",
         f"- Date: {run.started_at.astimezone(timezone.utc):%Y-%m-%d}",
-        f"- Start Time: {_clock(run.started_at)}",
+        f"- Start Time: {clock(run.started_at)}",
         f"- Operator: {run.operator}",
         f"- Run: {run.run_id}",
         f"- Target: {run.target}",
@@ -160,11 +112,36 @@ def _build_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
     return (
         _box(summary, "build", "Models built"),
         (
-            ran and not _failed_audits(summary),
+            ran and not failed_audits(summary),
             "Data tests passed" + _audit_counts(summary),
         ),
         (accounted, "Accounting adds up: read = kept + merged + skipped + rejected"),
     )
+
+
+def _preparation_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
+    """The preflight and the backup, as the template's first phase has them."""
+    done, text = _box(summary, "preflight", "Preflight passed")
+    checks = summary.safety.preflight
+    if checks:
+        text += f": {plural('check', checks.checks)}"
+        text += f", {plural('warning', len(checks.warnings))}"
+    backup = summary.safety.backup
+    if backup is None:
+        return ((done, text), (False, "Live tables backed up"))
+    boxes = [
+        (done, text),
+        (
+            True,
+            f"Live tables backed up: {backup.backup_id}, {plural('row', backup.rows)}, "
+            f"{show_bytes(backup.size)} ({show_time(backup.taken_at)})",
+        ),
+        (backup.is_verified, "Backup verified by counts, hashes and a trial restore"),
+    ]
+    if backup.archive:
+        size = show_bytes(backup.archive_size)
+        boxes.append((True, f"Archive written: {backup.archive}, {size}"))
+    return tuple(boxes)
 
 
 def _publish_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
@@ -172,9 +149,38 @@ def _publish_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
     rows = ", ".join(plural(table.name, table.published) for table in counts)
     done, text = _box(summary, "publish", "Rows published in one transaction")
     failed = sum(table.failed or 0 for table in counts)
+    added = len(summary.safety.changes)
     return (
         (done, f"{text}: {rows}" if rows else text),
+        (done, f"Keys and indexes in place{f', {added:,} added' if added else ''}"),
         (done and not failed, "Every row that was ready could be published"),
+    )
+
+
+def _rollback_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
+    box, text = _box(summary, "rollback", "Published rows removed")
+    done = summary.safety.rollback
+    restored = [
+        (
+            True,
+            f"Backup {restore.backup_id} restored ({clock(restore.restored_at)}, by "
+            f"{restore.operator})",
+        )
+        for restore in summary.safety.restores
+    ]
+    if done is None:
+        return ((box, text), *restored)
+    deleted, given_back = done.rows("delete"), done.rows("restore")
+    text += f": {plural('row', deleted)} deleted, {given_back:,} given back"
+    dropped = f"{len(done.dropped):,} keys and indexes that the run added"
+    return (
+        (box, text),
+        (box, f"Schema taken back: {dropped} dropped"),
+        (
+            done.is_proved is True,
+            "Proved: the live tables are what they were before the run",
+        ),
+        *restored,
     )
 
 
@@ -197,7 +203,7 @@ def _box(summary: Summary, name: str, text: str) -> tuple[bool, str]:
     if step is None:
         return False, text
     failed = "" if step.status == "done" else ", failed"
-    return step.status == "done", f"{text} ({_clock(step.finished_at)}{failed})"
+    return step.status == "done", f"{text} ({clock(step.finished_at)}{failed})"
 
 
 def _audit_counts(summary: Summary) -> str:
@@ -209,30 +215,29 @@ def _audit_counts(summary: Summary) -> str:
     return f" ({counts})"
 
 
-def _failed_audits(summary: Summary) -> bool:
-    return any(audit.status in ("error", "fail") for audit in summary.problems)
-
-
-def _is_failed(summary: Summary, name: str) -> bool:
-    step = summary.step(name)
-    return step is not None and step.status != "done"
-
-
 def _steps(summary: Summary) -> list[str]:
     return [
         "## STEPS",
         "",
-        "| step | start | status | rows | seconds |",
-        "|---|---|---|---:|---:|",
+        "| step | start | status | rows | rows per minute | seconds | peak memory |",
+        "|---|---|---|---:|---:|---:|---:|",
         *(_step_row(step) for step in summary.steps),
         "",
     ]
 
 
 def _step_row(step: Step) -> str:
-    rows = "-" if step.rows is None else f"{step.rows:,}"
-    started = _clock(step.started_at)
-    return f"| {step.name} | {started} | {step.status} | {rows} | {step.seconds:.1f} |"
+    rate = step.rows_per_minute
+    cells = (
+        step.name,
+        clock(step.started_at),
+        step.status,
+        _count(step.rows),
+        _count(None if rate is None else round(rate)),
+        f"{step.seconds:.1f}",
+        "-" if step.peak_memory_bytes is None else show_bytes(step.peak_memory_bytes),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _accounting(summary: Summary) -> list[str]:
@@ -251,19 +256,59 @@ def _accounting(summary: Summary) -> list[str]:
     ]
 
 
+def _decisions(summary: Summary) -> list[str]:
+    """What the newest publish decided of each row; nothing before there was one."""
+    if not summary.safety.deltas:
+        return []
+    return [
+        "## ROWS BY DECISION",
+        "",
+        f"| live table | {' | '.join(ACTIONS)} |",
+        "|---|" + "---:|" * len(ACTIONS),
+        *(
+            f"| {delta.table} | "
+            + " | ".join(_count(delta.counts[action]) for action in ACTIONS)
+            + " |"
+            for delta in summary.safety.deltas
+        ),
+        "",
+    ]
+
+
+def _alerts(summary: Summary) -> list[str]:
+    return [
+        "## ALERTS",
+        "",
+        "| alert | measured | threshold | outcome |",
+        "|---|---:|---:|---|",
+        *(
+            f"| {alert.name} | {alert.measured} | {alert.allowed} | {_outcome(alert)} |"
+            for alert in watched(summary)
+        ),
+        "",
+    ]
+
+
+def _outcome(alert: Alert) -> str:
+    if alert.counted is None:
+        return "not measured"
+    return f"{alert.action.upper()}: {alert.advice}" if alert.is_raised else "passed"
+
+
 def _completion(summary: Summary) -> list[str]:
     finished = summary.run.finished_at
-    required = "YES" if is_rollback_required(summary) else "NO"
+    required = why_rollback(summary)
+    needed = f"YES ({required})" if required else f"NO ({why_no_rollback(summary)})"
     why = reasons_sentence(summary)
     found = issues(summary)
     return [
         "## COMPLETION",
         "",
         f"- COMPLETION STATUS: {summary.run.status.upper().replace('_', ' ')}",
-        f"- End Time: {_clock(finished) if finished else '-'}",
+        f"- End Time: {clock(finished) if finished else '-'}",
         *([f"- Result: {why}"] if why else []),
         f"- Decision: {decision(summary)}",
-        f"- Rollback Required: {required}",
+        f"- Rollback Required: {needed}",
         f"- Issues Encountered: {'' if found else 'NONE'}".rstrip(),
         *(f"  - {issue}" for issue in found),
     ]
@@ -271,7 +316,3 @@ def _completion(summary: Summary) -> list[str]:
 
 def _count(count: int | None) -> str:
     return "-" if count is None else f"{count:,}"
-
-
-def _clock(time: datetime) -> str:
-    return f"{time.astimezone(timezone.utc):%H:%M:%S} UTC"

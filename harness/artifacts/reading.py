@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness import ledger, settings
+from harness import settings
+from harness.artifacts.reading_safety import read_safety, with_backup
 from harness.artifacts.relations import fetch, stands
 from harness.artifacts.summary import (
     BOOKING_NOT_MIGRATED,
@@ -38,7 +39,8 @@ from harness.errors import UsageError
 PUBLISHED_AS = {"chat": "chats", "message": "chat_messages", "media": "media"}
 TABLES = ("chat", "message", "booking", "media")
 
-#: What a live row can be found to be, other than as it must be, worst first.
+#: What a live row can be found to be, other than as it must be, worst first; the
+#: validation may know further kinds.
 FINDINGS = ("missing", "different", "extra", "orphaned", "newer")
 
 _PASSED = ("pass", "success")
@@ -59,8 +61,13 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
         failures=_read_failures(connection, run_id),
         checkpoints=_read_checkpoints(connection, run_id),
         validation=_read_validation(connection, run_id),
-        removed_rows=_count_removed(connection, run_id),
         has_marts=has_marts,
+        safety=read_safety(connection, run_id),
+    )
+    summary = replace(
+        summary,
+        steps=with_backup(summary.run, summary.steps, summary.safety),
+        removed_rows=summary.safety.delta("removed") or 0,
     )
     if is_landed:
         summary = replace(
@@ -78,14 +85,9 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
             reasons=reasons,
             unlinked_chats=unlinked_chats,
             coercions=_read_coercions(connection),
+            image_messages=_count_image_messages(connection),
         )
     return summary if is_landed else _with_kept_fates(summary)
-
-
-def _count_removed(connection: Connection, run_id: str) -> int:
-    """Count the rows that the run left out because somebody had deleted them."""
-    detail = ledger.step_detail(connection, run_id, "publish") or {}
-    return sum(table.get("removed", 0) for table in detail.get("tables", {}).values())
 
 
 def holds_run(connection: Connection, run_id: str) -> bool:
@@ -151,7 +153,9 @@ def _read_steps(connection: Connection, run_id: str) -> tuple[Step, ...]:
     rows = fetch(
         connection,
         "select step, status, started_at, finished_at, seconds::float8, rows,"
-        " peak_memory_bytes from {ledger}.steps where run_id = %(run_id)s"
+        " peak_memory_bytes"
+        " + coalesce((detail ->> 'parser_peak_memory_bytes')::bigint, 0)"
+        " from {ledger}.steps where run_id = %(run_id)s"
         " order by step_id",
         run_id=run_id,
     )
@@ -262,6 +266,11 @@ def _read_coercions(connection: Connection) -> tuple[Coercion, ...]:
     return tuple(Coercion(*row) for row in rows)
 
 
+def _count_image_messages(connection: Connection) -> int:
+    rows = fetch(connection, "select image_messages from {marts}.migration_metrics")
+    return int(rows[0][0] or 0)
+
+
 def _count_migrated_bookings(connection: Connection) -> int | None:
     if not stands(connection, settings.staging_schema(), "bookings_created"):
         return None
@@ -348,7 +357,7 @@ def _read_validation(connection: Connection, run_id: str) -> Validation | None:
         errors=tuple(errors or ()),
         expected=expected or {},
         findings={
-            table: {kind: findings[table].get(kind, 0) for kind in FINDINGS}
+            table: {**dict.fromkeys(FINDINGS, 0), **findings[table]}
             for table in PUBLISHED_AS.values()
             if table in (findings or {})
         },
@@ -380,4 +389,5 @@ def _with_kept_fates(summary: Summary) -> Summary:
         coercions=tuple(Coercion(**row) for row in kept["coercions"]),
         unlinked_chats=kept["unlinked_chats"],
         migrated_bookings=kept["migrated_bookings"],
+        image_messages=kept.get("image_messages"),
     )

@@ -1,6 +1,6 @@
 """Writes report.html: the run on one page that needs no network and no script.
 
-Owns the template's data and how values are shown. Reads the small ``report_*`` tables
+Owns the template's data. Reads the small ``report_*`` tables
 of the marts; every value is escaped by the template engine. Writes nothing.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -18,9 +17,17 @@ from psycopg import sql
 from psycopg.types.string import TextLoader
 
 from harness import settings
-from harness.artifacts.execution_log import decision, is_rollback_required, issues
 from harness.artifacts.reading import FINDINGS
+from harness.artifacts.showing import (
+    humanize,
+    percent,
+    show,
+    show_bytes,
+    show_time,
+)
 from harness.artifacts.summary import Summary, headline, plural, reasons_sentence
+from harness.artifacts.verdict import decision, is_rollback_required, issues, watched
+from harness.candidates import ACTIONS
 from harness.database import Connection
 
 #: A ``report_*`` table of more rows than the first is shown by so many as the second.
@@ -30,7 +37,6 @@ SAMPLE_ROWS = 10
 FATES = ("kept", "merged", "skipped", "rejected")
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
-_DASH = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
@@ -76,52 +82,19 @@ def report_page(summary: Summary, reports: Sequence[ReportTable] = ()) -> str:
         decision=decision(summary),
         issues=issues(summary),
         is_rollback_required=is_rollback_required(summary),
+        alerts=watched(summary),
+        safety=summary.safety,
         fates=FATES,
-        finding_kinds=FINDINGS,
+        actions=ACTIONS,
+        finding_kinds=finding_kinds(summary),
     )
 
 
-def humanize(name: str) -> str:
-    """Turn a name of the database into words: ``rows_read`` into ``Rows read``."""
-    words = name.replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
-
-
-def show(value: object) -> str:
-    """Write a value for a reader: separators in numbers, UTC times, a dash for null."""
-    if value is None:
-        return _DASH
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, (float, Decimal)):
-        return f"{value:,.2f}"
-    if isinstance(value, datetime):
-        return show_time(value)
-    return str(value)
-
-
-def show_time(value: datetime) -> str:
-    """Write a time in UTC, without the fraction of a second."""
-    return f"{value.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def show_bytes(count: int | None) -> str:
-    """Write a number of bytes in the largest unit that leaves it at 1 or more."""
-    if count is None:
-        return _DASH
-    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
-    while size >= 1000 and len(units) > 1:
-        size, _ = size / 1000, units.pop(0)
-    return (
-        f"{size:,.0f} {units[0]}" if units[0] == "bytes" else f"{size:,.1f} {units[0]}"
-    )
-
-
-def percent(part: int | None, whole: int | None) -> float:
-    """The share of ``part`` in ``whole`` in percent; 0 where either is unknown or 0."""
-    return 100 * part / whole if part and whole else 0.0
+def finding_kinds(summary: Summary) -> tuple[str, ...]:
+    """The kinds of findings to show: those always looked for, and others found."""
+    found = summary.validation.findings.values() if summary.validation else ()
+    others = {kind for counts in found for kind, count in counts.items() if count}
+    return (*FINDINGS, *sorted(others - set(FINDINGS)))
 
 
 def _read_report(

@@ -109,6 +109,7 @@ _CREATED = """
     where
         owned.run_id = {run_id}
         and owned.table_name = {table_name}
+        and {is_created}
         and owned.rolled_back_at is null
     order by live.id
 """
@@ -305,8 +306,13 @@ def _check(file: str, what: str, found: object, expected: int | None) -> None:
 def _created_query(connection: Connection, summary: Summary, name: str) -> sql.Composed:
     """Compose the rows of one live table that the run inserted and that still stand."""
     table = PUBLISHED_AS[name]
+    # The ledger's first version knows no updates.
+    has_updates = has_column(
+        connection, settings.ledger_schema(), "published_rows", "action"
+    )
     return compose(
         _CREATED,
+        is_created=sql.SQL("owned.action = 'insert'" if has_updates else "true"),
         columns=compose(_created_columns(connection, table)),
         table=sql.Identifier(table),
         table_name=sql.Literal(table),

@@ -7,8 +7,10 @@ report are made of. Pure: reads and writes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from harness.artifacts.safety import Safety
 
 #: Where a run's summary is kept, and the version of its shape.
 SUMMARY_FILE = "summary.json"
@@ -50,23 +52,33 @@ class Input:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the run that ended; memory in bytes, None where it was not measured."""
+    """A step of the run that ended; memory in bytes, None where it was not measured.
+
+    Memory is the most that its process had held by then, and the parser's beside it.
+    """
 
     name: str
     status: str
     started_at: datetime
     finished_at: datetime
     seconds: float
-    rows: int | None
-    peak_memory_bytes: int | None
+    rows: int | None = None
+    peak_memory_bytes: int | None = None
+
+    @property
+    def rows_per_minute(self) -> float | None:
+        """How fast its rows went; None where it counts none or took no time."""
+        if self.rows is None or not self.seconds:
+            return None
+        return 60 * self.rows / self.seconds
 
 
 @dataclass(frozen=True)
 class TableCount:
     """What became of one table's rows; None for what has not happened or cannot.
 
-    ``published`` counts the rows that this run inserted and nobody rolled back, so on a
-    second run of the same input it is 0.
+    ``published`` counts the rows that this run inserted or updated and nobody rolled
+    back, so on a second run of the same input it is 0.
     """
 
     name: str
@@ -172,7 +184,8 @@ class Summary:
     ``has_marts`` says whether dbt's tables hold this run; when another run was loaded
     since, the fates come from what this run's own ``summary.json`` kept of them.
     ``unlinked_chats`` are those skipped for their booking that name none at all;
-    ``removed_rows`` were published before, deleted by somebody, and left so.
+    ``removed_rows`` were published before, deleted by somebody, and left so;
+    ``image_messages`` are those of the messages that are kept.
     """
 
     run: Run
@@ -190,7 +203,9 @@ class Summary:
     removed_rows: int = 0
     unlinked_chats: int = 0
     migrated_bookings: int | None = None
+    image_messages: int | None = None
     has_marts: bool = False
+    safety: Safety = field(default_factory=Safety)
 
     def table(self, name: str) -> TableCount:
         """The counts of a table of the dump; all None when it was not read."""
@@ -320,7 +335,19 @@ def _published(summary: Summary) -> str:
     return (
         f"{messages.published or 0:,} of {_of(messages.read, 'message')} and "
         f"{chats.published or 0:,} of {_of(chats.read, 'chat')} were published"
+        + _delta(summary.safety)
     )
+
+
+def _delta(known: Safety) -> str:
+    """Say what of it were updates, and how much of earlier runs was left alone."""
+    said = []
+    updated = known.delta("update")
+    if updated:
+        said.append(f"{plural('row', updated)} by an update")
+    if known.left:
+        said.append(f"{plural('row', known.left)} of earlier runs left as they are")
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _verdict(validation: Validation | None) -> str:

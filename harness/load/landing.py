@@ -97,6 +97,7 @@ def load(
         time_zone=summary.time_zone,
         warnings=_warnings(summary, files),
         seconds=time.monotonic() - started,
+        parser_peak_memory_bytes=read.parser_peak_memory_bytes,
     )
 
 

@@ -20,6 +20,7 @@ from harness.errors import HarnessError
 from harness.load.dumps import Dump
 from harness.load.events import CopyBlock, Event
 from harness.load.parts import LoadReader
+from harness.memory import peak_memory_bytes
 
 #: The kinds of frames: rows; the table and columns of those that follow; another event;
 #: bytes read and their total; and at the end the outcome or the dump's error.
@@ -102,6 +103,7 @@ def _read(job: Job, frames: _Frames) -> None:
     except HarnessError as error:
         frames.value(ERROR, error)
     else:
+        reader.outcome.parser_peak_memory_bytes = peak_memory_bytes()
         frames.value(OUTCOME, reader.outcome)
 
 

@@ -57,12 +57,14 @@ class Outcome:
     """What a load has read; plain data, complete when every event was taken.
 
     ``efforts`` are by table; the name, bytes and SHA-256 of several dumps are those of
-    the landing's one row.
+    the landing's one row. ``parser_peak_memory_bytes`` is the memory of a process that
+    did nothing but read, None without one.
     """
 
     summary: DumpSummary = field(default_factory=DumpSummary)
     dumps: list[DumpRead] = field(default_factory=list)
     efforts: dict[str, Effort] = field(default_factory=dict)
+    parser_peak_memory_bytes: int | None = None
 
     @property
     def name(self) -> str:

@@ -46,6 +46,8 @@ class LoadResult:
 
     ``rejected_reasons`` counts the rejected rows by reason; ``time_zone`` is that of
     the dump's TIMESTAMP values, ``None`` when the dump does not say.
+    ``parser_peak_memory_bytes`` is the memory of the process that read the dumps,
+    ``None`` when this one did.
     """
 
     run_id: str
@@ -56,3 +58,4 @@ class LoadResult:
     time_zone: str | None
     warnings: tuple[str, ...]
     seconds: float
+    parser_peak_memory_bytes: int | None = None

@@ -1,16 +1,25 @@
--- What publishing would do with each row of a mart, and why a row cannot be published.
--- A parent may be live or a candidate itself, so parents are classified first.
+-- What publishing would do with each row of a mart, and why a row cannot be published;
+-- then the rows of earlier runs that the mart does not have any more. A parent may be
+-- live or a candidate itself, so parents are classified first. Three states are
+-- compared: what the source said when the row was published, what it says now, and what
+-- stands there.
 create temporary table {candidates} on commit drop as
 select
     mart.id,
     case
-        when owned.row_id is not null and present.id is not null then 'published'
-        when owned.row_id is not null then 'removed'
-        when present.id is not null and {is_identical} then 'present'
+        when owned.row_id is not null and present.id is null then 'removed'
+        when owned.row_id is not null and state.is_source_same and state.is_live_same
+            then 'identical'
+        when owned.row_id is not null and state.is_source_same then 'changed live'
+        when present.id is not null and state.is_identical
+            then case when owned.row_id is null then 'present' else 'identical' end
+        when owned.row_id is not null and not state.is_live_same then 'conflict'
         when obstacle.reason is not null then 'failed'
+        when owned.row_id is not null then 'update'
         else 'insert'
     end as action,
-    obstacle.reason
+    obstacle.reason,
+    owned.run_id as owned_by
 from {marts}.{table} as mart
 left join {live}.{table} as present on mart.id = present.id
 left join {ledger}.published_rows as owned
@@ -18,12 +27,45 @@ left join {ledger}.published_rows as owned
         mart.id = owned.row_id
         and owned.table_name = {table_name}
         and owned.rolled_back_at is null
-{parents}
+        and owned.superseded_by is null
+{joins}
+cross join lateral (
+    select
+        coalesce(present.id is not null and {is_identical}, false) as is_identical,
+        coalesce({live_hash} = owned.content_hash, false) as is_live_same
+) as compared
+cross join lateral (
+    select
+        compared.is_identical,
+        compared.is_live_same,
+        -- The ledger's first version kept no hash of the source: then the row is the
+        -- witness, and where somebody has changed it, nothing is said of the source.
+        coalesce(
+            {source_hash} = owned.source_hash,
+            compared.is_identical or not compared.is_live_same
+        ) as is_source_same
+) as state
 cross join lateral (
     select
         case
-            when present.id is not null
+            when present.id is not null and owned.row_id is null
                 then 'its id is taken by a live row with other content'
             {obstacles}
         end as reason
 ) as obstacle
+
+union all
+
+select
+    owned.row_id,
+    'gone',
+    null,
+    owned.run_id
+from {ledger}.published_rows as owned
+inner join {live}.{table} as live on owned.row_id = live.id
+left join {marts}.{table} as mart on owned.row_id = mart.id
+where
+    owned.table_name = {table_name}
+    and owned.rolled_back_at is null
+    and owned.superseded_by is null
+    and mart.id is null

@@ -1,42 +1,79 @@
 -- Every row of one table that is not as expected: what is wrong with it, and for a row
 -- that differs, in which columns. Rows that publish could not bring are in the ledger
--- with their reason and are no surprise here.
+-- with their reason and are no surprise here; nor are rows that it left as users had
+-- made them, as long as they still are what they were then.
 create temporary table {findings} on commit drop as
+with explained as (
+    select
+        row_id,
+        'failed' as reason,
+        null::text as content_hash
+    from {ledger}.failed_rows
+    where run_id = {run_id} and table_name = {table_name}
+
+    union all
+
+    select
+        row_id,
+        reason,
+        content_hash
+    from {ledger}.left_rows
+    where run_id = {run_id} and table_name = {table_name}
+),
+
+owned as (
+    select
+        run_id,
+        row_id,
+        content_hash
+    from {ledger}.published_rows
+    where
+        table_name = {table_name}
+        and rolled_back_at is null
+        and superseded_by is null
+)
+
 select
     expected.id,
-    'missing' as finding,
+    case
+        when explained.reason = 'removed' then 'left'
+        when {in_use} and owned.row_id is not null then 'changed'
+        else 'missing'
+    end as finding,
     null::text [] as columns
 from {expected} as expected
 left join {live}.{table} as live on expected.id = live.id
-where
-    live.id is null
-    and not exists (
-        select 1
-        from {ledger}.failed_rows as failed
-        where
-            failed.run_id = {run_id}
-            and failed.table_name = {table_name}
-            and failed.row_id = expected.id
-    )
+left join explained on expected.id = explained.row_id
+left join owned on expected.id = owned.row_id
+where live.id is null and explained.reason is distinct from 'failed'
 
 union all
 
 select
     expected.id,
-    'different',
+    case
+        when explained.content_hash = {content_hash} then 'left'
+        when {in_use} and owned.content_hash <> {owned_hash} then 'changed'
+        else 'different'
+    end,
     differing.columns
 from {expected} as expected
 inner join {live}.{table} as live on expected.id = live.id
+left join explained on expected.id = explained.row_id
+left join owned on expected.id = owned.row_id
 cross join lateral (
     select array_remove(array[{differing_columns}], null) as columns
 ) as differing
-where cardinality(differing.columns) > 0
+where
+    cardinality(differing.columns) > 0
+    and explained.reason is distinct from 'failed'
 
 union all
 
 select
     live.id,
     case
+        when explained.content_hash = {content_hash} then 'left'
         when {is_newer} then 'newer'
         else 'extra'
     end,
@@ -45,11 +82,8 @@ from {live}.{table} as live
 left join {expected} as expected on live.id = expected.id
 left join {ledger}.existing_rows as existing
     on live.id = existing.row_id and existing.table_name = {table_name}
-left join {ledger}.published_rows as owned
-    on
-        live.id = owned.row_id
-        and owned.table_name = {table_name}
-        and owned.rolled_back_at is null
+left join owned on live.id = owned.row_id
+left join explained on live.id = explained.row_id
 where
     expected.id is null
     and existing.row_id is null

@@ -1,16 +1,24 @@
--- Each row that the run inserted: what stands there now, and whether it may go. A row
--- that somebody changed since, or that rows of others refer to, is left.
+-- Each row that the run inserted or updated: what stands there now, and whether it may
+-- go. A row that somebody changed since, or that rows of others refer to, is left; so is
+-- one that a later run updated and could not give back.
 create temporary table {candidates} on commit drop as
 select
     owned.row_id as id,
+    owned.action as published_by,
+    owned.before,
     case
         when live.id is null then 'gone'
-        when {content_hash} is distinct from owned.content_hash then 'changed'
-        when {is_referenced} then 'referenced'
+        when owned.superseded_by is not null then 'changed'
+        when {content_hash} is distinct from owned.content_hash and not {is_forced}
+            then 'changed'
+        when owned.action = 'update' then 'restore'
+        when referring.id is not null then 'referenced'
         else 'delete'
-    end as action
+    end as action,
+    {content_hash} is distinct from owned.content_hash as is_changed
 from {ledger}.published_rows as owned
 left join {live}.{table} as live on owned.row_id = live.id
+left join ({referring}) as referring on live.id = referring.id
 where
     owned.run_id = {run_id}
     and owned.table_name = {table_name}

@@ -6,4 +6,4 @@ where
     owned.run_id = {run_id}
     and owned.table_name = {table_name}
     and owned.row_id = candidate.id
-    and candidate.action in ('delete', 'gone')
+    and candidate.action in ('delete', 'restore', 'gone')

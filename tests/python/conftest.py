@@ -2,7 +2,8 @@
 
 The server is the embedded one, or the PostgreSQL whose programs are in the folder that
 ``CARRYOVER_TEST_PG_BIN`` names. It lives in a temporary folder and is removed with it;
-the project's own embedded database is never touched.
+the project's own embedded database is never touched. Of several workers of pytest-xdist
+each has a server, and folders for what dbt writes, of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from harness import embedded
+from harness import embedded, settings
 from harness.database import Connection, Target, connect
 from harness.server import Server
 
@@ -34,11 +35,20 @@ UNSAFE_AND_FAST = {
 _numbers = itertools.count(1)
 
 
+def pytest_configure() -> None:
+    """Keep the workers out of each other's folders also where no fixture does."""
+    os.environ.update(_folders_of_worker())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests on the session's server: CI runs them on two versions."""
+    """Mark the tests on the session's server: CI runs them on two versions.
+
+    Slow tests come first, so that no worker begins one when the others are at the end.
+    """
     for item in items:
         if "postgres_server" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture
@@ -101,10 +111,25 @@ def environment(
         **Target(database, is_embedded=False).environment,
         "CARRYOVER_HOME": str(tmp_path / "home"),
         "CARRYOVER_ARTIFACTS": str(tmp_path / "artifacts"),
+        **_folders_of_worker(),
     }
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     return variables
+
+
+def _folders_of_worker() -> dict[str, str]:
+    """Where dbt writes when several workers run tests; nothing when one process does.
+
+    A folder for all tests of a worker: dbt parses the project anew in an empty one.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return {}
+    return {
+        "DBT_TARGET_PATH": str(settings.PROJECT_ROOT / "target" / worker),
+        "DBT_LOG_PATH": str(settings.PROJECT_ROOT / "logs" / worker),
+    }
 
 
 def _server(home: Path) -> Server:

@@ -247,6 +247,7 @@ def test_uv_is_used_when_it_is_there_and_needs_no_venv_module(project: Project) 
     assert f"--python {project.tools}/python3 .venv" in venv
     assert install.startswith("uv pip install ")
     assert "--require-hashes -r requirements.lock" in install
+    assert "--compile-bytecode" in install
 
 
 @pytest.mark.parametrize("home", [{}, {"HOME": "/dev/null/none"}])

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from harness import embedded, ledger, publish, rollback
+from harness import embedded, ledger, rollback
 from harness.database import Connection
 from harness.errors import Refused, UsageError
 from tests.python import world
@@ -43,7 +43,7 @@ def test_publish_and_rollback_leave_the_live_schema_as_it_was(
     )
     connection.commit()
     before = dump_of_live(database)
-    publish.publish(connection)
+    world.publish(connection)
     assert dump_of_live(database) != before
     done = rollback.rollback(connection)
     assert (done.deleted, done.left) == (18, 0)
@@ -54,7 +54,7 @@ def test_preview_changes_nothing(
     connection: Connection, database: dict[str, str]
 ) -> None:
     world.rehearse(connection)
-    publish.publish(connection)
+    world.publish(connection)
     before = dump_of_live(database)
     assert rollback.preview(connection).deleted == 18
     assert dump_of_live(database) == before
@@ -64,7 +64,7 @@ def test_what_users_changed_since_is_left_and_named(
     connection: Connection,
 ) -> None:
     world.rehearse(connection)
-    publish.publish(connection)
+    world.publish(connection)
     edited = world.identifier("e", 101)
     connection.execute(
         "update chat_messages set content = 'mine' where id = %s", [edited]
@@ -88,7 +88,7 @@ def test_rows_of_other_tables_keep_what_they_refer_to(
     connection: Connection,
 ) -> None:
     world.rehearse(connection)
-    publish.publish(connection)
+    world.publish(connection)
     liked = world.identifier("e", 201)
     connection.execute(
         "create table reactions (message_id uuid references chat_messages"
@@ -106,16 +106,16 @@ def test_rows_of_other_tables_keep_what_they_refer_to(
 
 def test_published_again_after_a_rollback(connection: Connection) -> None:
     world.rehearse(connection)
-    publish.publish(connection)
+    world.publish(connection)
     rollback.rollback(connection)
-    assert publish.publish(connection).inserted == 18
+    assert world.publish(connection).inserted == 18
 
 
 def test_only_the_newest_run_may_go(connection: Connection) -> None:
     first = world.rehearse(connection, chats=2)
-    publish.publish(connection)
+    world.publish(connection)
     second = world.rehearse(connection, chats=4)
-    assert publish.publish(connection).tables[0].insert == 2
+    assert world.publish(connection).tables[0].insert == 2
     with pytest.raises(Refused, match=second):
         rollback.rollback(connection, first)
     assert rollback.rollback(connection).run_id == second
@@ -127,9 +127,9 @@ def test_a_run_that_stood_on_the_one_taken_back_has_yet_to_publish(
     connection: Connection,
 ) -> None:
     first = world.rehearse(connection)
-    publish.publish(connection)
+    world.publish(connection)
     second = world.rehearse(connection)
-    assert publish.publish(connection).inserted == 0
+    assert world.publish(connection).inserted == 0
     rollback.rollback(connection)
     runs = {run.run_id: run.status for run in ledger.recent_runs(connection)}
     assert runs == {first: "rolled_back", second: "built"}
@@ -145,6 +145,6 @@ def test_nothing_to_roll_back_is_refused(connection: Connection) -> None:
 
 def test_an_unknown_run_is_named(connection: Connection) -> None:
     run_id = world.rehearse(connection)
-    publish.publish(connection)
+    world.publish(connection)
     with pytest.raises(UsageError, match=f"no published run nothing.*{run_id}"):
         rollback.rollback(connection, "nothing")

@@ -15,19 +15,21 @@ from harness import settings
 from harness.database import Connection
 from tests.python.test_rollback import dump_of_live
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = settings.SAMPLES
 
 
-def inv(*argv: str) -> subprocess.CompletedProcess[str]:
-    """Run a task in the test's environment; a failure shows what it printed."""
-    return run(sys.executable, "-m", "harness", *argv)
+def inv(*argv: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a task in the test's environment; another end shows what it printed."""
+    return run(sys.executable, "-m", "harness", *argv, code=code)
 
 
-def run(*argv: str) -> subprocess.CompletedProcess[str]:
+def run(*argv: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         argv, cwd=settings.PROJECT_ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done
 
 
@@ -105,6 +107,9 @@ def test_by_hand_with_plain_dbt(
     assert table_row(planned, "chat_messages")[0] == "3,591"
     assert dump_of_live(database) == before
 
+    refused = inv("publish", "--execute", code=4)
+    assert "./inv backup --execute" in refused.stderr
+    inv("backup", "--execute")
     inv("publish", "--execute")
     assert live_messages(connection) == expected_messages()
     assert_outcome("marketplace")
@@ -113,7 +118,7 @@ def test_by_hand_with_plain_dbt(
 
     inv("rollback")
     assert live_messages(connection) == expected_messages()
-    inv("rollback", "--execute")
+    assert "proved: structure" in inv("rollback", "--execute").stdout
     assert dump_of_live(database) == before
 
 

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from harness import publish, rollback, validate
+from harness import rollback, validate
 from harness.database import Connection
 from harness.errors import CheckFailed
 from tests.python import world
@@ -19,7 +19,7 @@ C1 = world.identifier("c", 1)
 @pytest.fixture
 def published(connection: Connection) -> Connection:
     world.rehearse(connection)
-    publish.publish(connection)
+    world.publish(connection)
     return connection
 
 
@@ -174,7 +174,7 @@ def test_rows_of_the_application_from_before_are_no_fault(
         [own, own, world.BUYER],
     )
     connection.commit()
-    publish.publish(connection)
+    world.publish(connection)
     assert validate.validate(connection).is_valid
 
 
@@ -186,7 +186,8 @@ def test_before_a_publish_and_after_a_rollback_all_is_missing(
     connection.execute("alter schema marts rename to put_aside")
     assert len(validate.validate(connection).result["missing_messages"]) == 12
     connection.execute("alter schema put_aside rename to marts")
-    publish.publish(connection)
+    connection.commit()
+    world.publish(connection)
     rollback.rollback(connection)
     assert len(validate.validate(connection).result["missing_chats"]) == 3
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
-from harness import ledger, target, validate
-from harness.database import Connection
+from harness import backup, ledger, target, validate
+from harness import publish as publishing
+from harness.database import Connection, Target
 from harness.queries import query
 
 Row = Mapping[str, str | None]
@@ -178,6 +179,32 @@ def rehearse(connection: Connection, *, chats: int = 3, messages_each: int = 4) 
     target.fill(connection)
     build_marts(connection, run_id)
     return run_id
+
+
+def again(
+    connection: Connection,
+    *,
+    chats: Sequence[Row],
+    messages: Sequence[Row],
+    bookings: Sequence[Row],
+) -> str:
+    """Land a later dump of the same system and build its marts; returns the run."""
+    run_id = land(connection, chats=chats, messages=messages, bookings=bookings)
+    target.fill(connection)
+    build_marts(connection, run_id)
+    return run_id
+
+
+def back_up(connection: Connection) -> backup.Backup:
+    """Take the backup without which nothing is published."""
+    to = Target({"dbname": connection.info.dbname}, is_embedded=False)
+    return backup.take(to, connection)
+
+
+def publish(connection: Connection) -> publishing.Plan:
+    """Back up and publish, as an operator would."""
+    back_up(connection)
+    return publishing.publish(connection)
 
 
 def _land_table(connection: Connection, name: str, rows: Sequence[Row]) -> None:

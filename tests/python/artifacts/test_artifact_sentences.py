@@ -14,7 +14,7 @@ import pytest
 from harness.artifacts import folder as folders
 from harness.artifacts import headline, reasons_sentence
 from harness.artifacts.json_stream import JsonObject
-from harness.artifacts.report import show, show_bytes
+from harness.artifacts.showing import show, show_bytes
 from harness.artifacts.specification import check_sums, success_rate
 from harness.artifacts.summary import (
     BOOKING_NOT_MIGRATED,

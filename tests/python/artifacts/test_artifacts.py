@@ -27,7 +27,13 @@ def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-READABLE = {"summary.json", "execution-log.md", "report.html"}
+READABLE = {
+    "summary.json",
+    "execution-log.md",
+    "report.html",
+    "metrics.json",
+    "metrics.prom",
+}
 BUILT = READABLE | {
     "chats-extracted.json",
     "skipped-chats.json",

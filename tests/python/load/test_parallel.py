@@ -122,6 +122,16 @@ def test_with_and_without_the_process_all_is_the_same(
         assert with_process["error"] or with_process["rejected"]
 
 
+def test_only_a_process_of_its_own_has_memory_of_its_own(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.sql"
+    dump.write_bytes(DUMP)
+    for in_process in (True, False):
+        reading = reader(dump, in_process=in_process)
+        list(reading.events())
+        memory = reading.outcome.parser_peak_memory_bytes
+        assert memory is None if in_process else memory and memory > 1 << 20
+
+
 def test_the_landing_tables_are_the_same(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

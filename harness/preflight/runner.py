@@ -1,0 +1,142 @@
+"""Runs the checks one after the other; what goes wrong in one is that one's finding.
+
+Rolls back after each of them. A connection that breaks ends the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import errors
+
+from harness.database import Connection, Target, said_by
+from harness.errors import HarnessError
+from harness.preflight import activity, readiness, rights, room, server, tables
+from harness.preflight.context import Context
+from harness.preflight.report import Check, Preflight, explained
+
+#: How long a check waits for a lock of somebody else's.
+LOCK_TIMEOUT = "1s"
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A check: the name of its line and the function that looks.
+
+    A look that gives several lines names the first that it would give.
+    """
+
+    name: str
+    look: Callable[[Context], Iterable[Check]]
+    makes_temporary_tables: bool = False
+
+
+_LOOKS: tuple[_Look, ...] = (
+    _Look("connection", server.connection),
+    _Look("server_version", server.version),
+    _Look("encoding", server.encoding),
+    _Look("writable", server.writable),
+    _Look("pooler", server.pooler),
+    _Look("connections", server.connections),
+    _Look("time_limits", server.time_limits),
+    _Look("standbys", server.standbys),
+    _Look("rights", rights.rights),
+    _Look("ownership", rights.ownership),
+    _Look("row_security", rights.row_security),
+    _Look("live_tables", tables.live_tables),
+    _Look("columns", tables.columns),
+    _Look("keys", tables.keys),
+    _Look("existing_rows", tables.existing_rows),
+    _Look("triggers", tables.triggers),
+    _Look("publications", tables.publications),
+    _Look("another_run", activity.another_run),
+    _Look("locks", activity.locks),
+    _Look("long_transactions", activity.long_transactions),
+    _Look("idle_transactions", activity.idle_transactions),
+    _Look("prepared_transactions", activity.prepared_transactions),
+    _Look("disk_room", room.disk_room),
+    _Look("temp_files", room.temp_files),
+    _Look("landed", readiness.landed),
+    _Look("audits", readiness.audits),
+    _Look("rows_to_write", readiness.rows, makes_temporary_tables=True),
+    _Look("backup", readiness.backup, makes_temporary_tables=True),
+)
+
+
+def run(
+    connection: Connection, target: Target, *, needs_backup: bool = True
+) -> Preflight:
+    """Look at everything that could stop a publish, and change nothing.
+
+    A transaction that is open on ``connection`` is rolled back. With ``needs_backup``
+    false a missing backup is no failure: the caller takes one afterwards. Raises
+    nothing for what it finds: a check that cannot look says so and fails.
+    """
+    context = Context(connection, target, needs_backup)
+    found: list[Check] = []
+    with _in_transactions(connection):
+        for look in _LOOKS:
+            found += _looked(context, look)
+            if connection.closed:
+                break
+    return Preflight(str(target), tuple(found))
+
+
+@contextmanager
+def _in_transactions(connection: Connection) -> Iterator[None]:
+    """Keep every statement in a transaction, so that each can be taken back."""
+    if connection.closed or not connection.autocommit:
+        yield
+        return
+    connection.autocommit = False
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.autocommit = True
+
+
+def _looked(context: Context, look: _Look) -> list[Check]:
+    connection = context.connection
+    try:
+        connection.rollback()
+        if not look.makes_temporary_tables:
+            connection.execute("set transaction read only")
+        connection.execute(f"set local lock_timeout to '{LOCK_TIMEOUT}'")
+        return list(look.look(context))
+    except HarnessError as error:
+        return [Check(look.name, "fail", *explained(error))]
+    except psycopg.Error as error:
+        return [_unseen(look.name, error, is_closed=connection.closed)]
+    finally:
+        with suppress(psycopg.Error):
+            connection.rollback()
+
+
+def _unseen(name: str, error: psycopg.Error, *, is_closed: bool) -> Check:
+    said = f"could not be looked at: {said_by(error)}"
+    if is_closed:
+        return Check(
+            name,
+            "fail",
+            f"{said}; the connection is gone and nothing after this was looked at",
+            "See that the server runs and can be reached, then run again:\n"
+            "./inv preflight",
+        )
+    if isinstance(error, errors.LockNotAvailable):
+        return Check(
+            name,
+            "fail",
+            f"could not be looked at: another session's lock was not released in "
+            f"{LOCK_TIMEOUT}",
+            "The lines another_run and locks name the session; wait for it to end, "
+            "then run again:\n./inv preflight",
+        )
+    if isinstance(error, errors.InsufficientPrivilege):
+        remedy = "Mend what the lines rights and row_security say, then run again:"
+    else:
+        remedy = "Mend the cause, then run again:"
+    return Check(name, "fail", said, f"{remedy}\n./inv preflight")

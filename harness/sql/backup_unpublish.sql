@@ -1,0 +1,8 @@
+-- What was published after the backup is no more.
+update {ledger}.published_rows as owned
+set rolled_back_at = now()
+from pg_temp.restored_publishes as publishes
+where
+    owned.run_id = publishes.run_id
+    and not publishes.is_before
+    and owned.rolled_back_at is null
