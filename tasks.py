@@ -13,7 +13,16 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from harness import database, embedded, metrics, migration, settings, stages, status
+from harness import (
+    comparing,
+    database,
+    embedded,
+    metrics,
+    migration,
+    settings,
+    stages,
+    status,
+)
 from harness import preflight as preflights
 from harness.assess import as_dict, print_assessment
 from harness.backup import commands as backups_
@@ -21,6 +30,7 @@ from harness.bench import load as bench
 from harness.cli import file_argument, task
 from harness.console import Console
 from harness.errors import UsageError
+from harness.linkage import parse as parse_linkage
 from harness.load.dumps import require_dumps
 from harness.load.selection import parse_tables
 from harness.stages import Inputs
@@ -34,6 +44,11 @@ DUMP_HELP = {
 }
 EXECUTE_HELP = "change the live tables; without it the plan is printed"
 IN_USE_HELP = "the application is in use: what it did since the publish is no fault"
+LINKAGE_HELP = {
+    "linkage": "how a chat finds its booking: strict, infer or participants; else as "
+    "dbt_project.yml says",
+    "linkage-merge": "with infer: a chat that gets no booking goes into another",
+}
 TABLES_HELP = "land these tables, chat,message, or '*' for all; else the models'"
 
 
@@ -110,14 +125,48 @@ def assess(
     help={
         "select": "build only these nodes, in dbt's selection syntax",
         "unit-tests": "run the models' unit tests as well, as plain dbt build does",
+        **LINKAGE_HELP,
     }
 )
-def build(_: Context, select: str | None = None, unit_tests: bool = False) -> None:
+def build(
+    _: Context,
+    select: str | None = None,
+    unit_tests: bool = False,
+    linkage: str | None = None,
+    linkage_merge: bool = False,
+) -> None:
     """Build and test the dbt models on what is landed."""
+    how = parse_linkage(linkage, merges=linkage_merge)
     session = stages.open_session(Console(), "build", exclusive=True)
     arguments = ["--select", *select.split()] if select else []
-    stages.build(session, arguments, with_unit_tests=unit_tests)
+    stages.build(session, arguments, how, with_unit_tests=unit_tests)
     session.console.note("next: ./inv publish")
+
+
+@task(
+    name="linkage",
+    help={**DUMP_HELP, "json": "print the comparison as JSON"},
+    iterable=["dump"],
+)
+def linkage_(
+    _: Context,
+    dump: list[str],
+    bookings: str | None = None,
+    users: str | None = None,
+    json: bool = False,
+) -> None:
+    """Compare what each linkage would carry, on a dump or on what is built."""
+    console = Console(quiet=json)
+    session = stages.open_session(console, "linkage", names_run=not dump)
+    found = (
+        comparing.of_dump(session, _inputs(dump, bookings, users))
+        if dump
+        else comparing.of_marts(session)
+    )
+    if json:
+        console.result(_as_json(found.as_dict()))
+        return
+    comparing.print_comparison(console, found)
 
 
 @task()
@@ -296,7 +345,12 @@ def status_(_: Context, json: bool = False) -> None:
 
 
 @task(
-    help={**DUMP_HELP, "execute": EXECUTE_HELP, "in-use": IN_USE_HELP},
+    help={
+        **DUMP_HELP,
+        "execute": EXECUTE_HELP,
+        "in-use": IN_USE_HELP,
+        **LINKAGE_HELP,
+    },
     iterable=["dump"],
 )
 def migrate(
@@ -306,17 +360,31 @@ def migrate(
     users: str | None = None,
     execute: bool = False,
     in_use: bool = False,
+    linkage: str | None = None,
+    linkage_merge: bool = False,
 ) -> None:
     """Carry a dump all the way: load to validate; a bad publish is rolled back."""
     inputs = _inputs(require_dumps(dump), bookings, users)
+    how = parse_linkage(linkage, merges=linkage_merge)
     session = stages.open_session(Console(), "migrate", names_run=False, exclusive=True)
-    migration.prepare_target(session)
-    migration.migrate(session, inputs, execute=execute, in_use=in_use)
+    migration.prepare_target(session, how)
+    migration.migrate(session, inputs, how, execute=execute, in_use=in_use)
 
 
-@task(help={"sample": "the sample to carry: marketplace (default) or bookingless"})
-def demo(_: Context, sample: str = "marketplace") -> None:
+@task(
+    help={
+        "sample": "the sample to carry: marketplace (default) or bookingless",
+        **LINKAGE_HELP,
+    }
+)
+def demo(
+    _: Context,
+    sample: str = "marketplace",
+    linkage: str | None = None,
+    linkage_merge: bool = False,
+) -> None:
     """Run the whole migration on a sample, in a rehearsal database."""
+    how = parse_linkage(linkage, merges=linkage_merge)
     folder = settings.SAMPLES / sample
     dumps = sorted(folder.glob("*.sql"))
     if not dumps:
@@ -324,13 +392,13 @@ def demo(_: Context, sample: str = "marketplace") -> None:
         raise UsageError(f"there is no sample {sample}; there are {known}.")
     session = stages.open_session(Console(), "demo", names_run=False, exclusive=True)
     stages.require_rehearsal(session)
-    stages.create_target(session)
+    stages.create_target(session, how)
     inputs = Inputs(
         [str(dumps[0])],
         str(folder / "bookings-created.json"),
         str(folder / "user-id-mapping.json"),
     )
-    migration.migrate(session, inputs, execute=True)
+    migration.migrate(session, inputs, how, execute=True)
     session.console.note("next: ./inv status, ./inv db.psql, ./inv rollback")
 
 
@@ -432,13 +500,14 @@ def db_reset(_: Context) -> None:
     console.note("next: ./inv db.start")
 
 
-@task()
-def target_create(_: Context) -> None:
+@task(help={"linkage": "fit the tables to this linkage; else to that of the marts"})
+def target_create(_: Context, linkage: str | None = None) -> None:
     """Make the application's tables for a rehearsal, where there are none."""
+    how = parse_linkage(linkage) if linkage else None
     session = stages.open_session(
         Console(), "target.create", names_run=False, exclusive=True
     )
-    stages.create_target(session)
+    stages.create_target(session, how)
     session.console.note("next: ./inv load --dump FILE")
 
 
@@ -463,6 +532,7 @@ def _run_all(*commands: list[str]) -> None:
 def _collect() -> Collection:
     top = Collection(
         assess,
+        linkage_,
         load,
         build,
         preflight,

@@ -271,7 +271,9 @@ def _unique_keys(
     connection: Connection, table: PublishedTable, columns: Sequence[str]
 ) -> list[tuple[str, ...]]:
     """The keys that no two rows may share: ours, and those of the live table."""
-    keys = {(column,) for column in table.unique}
+    keys: set[tuple[str, ...]] = {(column,) for column in table.unique}
+    if table.unique_together:
+        keys.add(table.unique_together)
     for kind, name, key, _ in connection.execute(query("live_keys")).fetchall():
         if kind == "unique" and name == table.name and key:
             keys.add(tuple(key.split(",")))

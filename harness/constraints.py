@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from harness import settings
+from harness import linkage, settings
 from harness.database import Connection
-from harness.published import INDEXES, TABLES, Index
+from harness.published import INDEXES, Index, PublishedTable
 from harness.queries import query
 
 
@@ -41,9 +41,8 @@ def missing_changes(connection: Connection) -> list[Change]:
     so does a plain index of the same columns.
     """
     present = {tuple(row) for row in connection.execute(query("live_keys")).fetchall()}
-    return [
-        change for signatures, change in _specified() if not present & set(signatures)
-    ]
+    specified = _specified(linkage.tables(connection))
+    return [change for signatures, change in specified if not present & set(signatures)]
 
 
 def parents(changes: Sequence[Change]) -> list[str]:
@@ -112,17 +111,21 @@ def undo(
 Signature = tuple[str, str, str, str]
 
 
-def _specified() -> list[tuple[list[Signature], Change]]:
+def _specified(
+    tables: Sequence[PublishedTable],
+) -> list[tuple[list[Signature], Change]]:
     """Pair each addition with the signatures that count as the same.
 
     A signature is (kind, table, columns, parent), as ``live_keys.sql`` writes them.
     """
     found: list[tuple[list[Signature], Change]] = []
-    for table in TABLES:
-        for column in table.unique:
-            signature = ("unique", table.name, column, "")
-            found.append(([signature], _unique(table.name, column)))
-    for table in TABLES:
+    for table in tables:
+        keys = [(column,) for column in table.unique]
+        for key in [*keys, table.unique_together] if table.unique_together else keys:
+            orders = (",".join(key), ",".join(reversed(key)))
+            signatures = [("unique", table.name, names, "") for names in orders]
+            found.append((signatures, _unique(table.name, key)))
+    for table in tables:
         for column, parent in table.references.items():
             signature = ("foreign key", table.name, column, parent)
             found.append(([signature], _foreign_key(table.name, column, parent)))
@@ -134,9 +137,11 @@ def _specified() -> list[tuple[list[Signature], Change]]:
     return found
 
 
-def _unique(table: str, column: str) -> Change:
-    definition = sql.SQL("unique ({})").format(sql.Identifier(column))
-    return _constraint(table, f"{table}_{column}_key", definition)
+def _unique(table: str, columns: Sequence[str]) -> Change:
+    definition = sql.SQL("unique ({})").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    return _constraint(table, f"{table}_{'_'.join(columns)}_key", definition)
 
 
 def _foreign_key(table: str, column: str, parent: str) -> Change:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import candidates, publish, stages, target
+from harness import candidates, linkage, publish, stages, target
 from harness.artifacts import (
     Summary,
+    linkage_sentence,
     read_summary,
     reasons_sentence,
     write_artifacts,
 )
 from harness.errors import CheckFailed, HarnessError
+from harness.linkage import Linkage
 from harness.rollback import Rollback
 from harness.stages import Inputs, Session
 from harness.validate import faults
@@ -30,22 +32,29 @@ TABLE_COLUMNS = (
 
 
 def migrate(
-    session: Session, inputs: Inputs, *, execute: bool, in_use: bool = False
+    session: Session,
+    inputs: Inputs,
+    how: Linkage | None = None,
+    *,
+    execute: bool,
+    in_use: bool = False,
 ) -> None:
     """Load, check, build, back up, publish, validate, and write the artifacts.
 
     Without ``execute`` it stops before the live tables and prints the plan. A publish
     that does not stand its validation is rolled back; with ``in_use`` what the
     application did meanwhile is no fault. The artifacts are written also when a stage
-    fails, from what has happened by then.
+    fails, from what has happened by then. Chats are linked as ``how`` says, else as
+    ``dbt_project.yml`` does.
     """
-    publish.check_target(session.connection)
+    how = how or linkage.parse(None)
+    publish.check_target(session.connection, how)
     session.connection.rollback()
     run_id = ""
     try:
         run_id = stages.load(session, inputs).run_id
         stages.audit(session, "landing")
-        stages.build(session)
+        stages.build(session, how=how)
         if execute:
             _publish(session, in_use=in_use)
         else:
@@ -65,10 +74,10 @@ def _finish_stopped(session: Session, run_id: str) -> None:
         session.console.warn(str(error))
 
 
-def prepare_target(session: Session) -> None:
+def prepare_target(session: Session, how: Linkage | None = None) -> None:
     """Make the application's tables where the embedded server has none yet."""
     if session.target.is_embedded and not target.existing_tables(session.connection):
-        stages.create_target(session)
+        stages.create_target(session, how)
     session.connection.rollback()
 
 
@@ -78,6 +87,9 @@ def finish(session: Session, run_id: str, next_command: str | None) -> None:
     summary = read_summary(session.connection, run_id)
     session.connection.rollback()
     print_summary(session, summary)
+    others = linkage_sentence(summary)
+    if others:
+        session.console.result(f"\n{others}")
     session.console.note(f"\nreport: {folder / 'report.html'}")
     if next_command:
         session.console.note(f"next: {next_command}")

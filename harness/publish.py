@@ -23,8 +23,10 @@ from harness import (
     constraints,
     hashing,
     ledger,
+    linkage,
     locks,
     proof,
+    published,
     settings,
     target,
 )
@@ -79,14 +81,22 @@ class _Columns:
     compared: dict[str, list[str]]
 
 
-def check_target(connection: Connection) -> dict[str, list[str]]:
+def check_target(
+    connection: Connection, how: linkage.Linkage | None = None
+) -> dict[str, list[str]]:
     """Check that the live tables can take what the marts hold.
 
-    Returns the columns to publish for each table. Raises ``TargetMissing`` or
-    ``TargetDoesNotFit``, naming the table and the column. Writes nothing.
+    ``how`` is the linkage of marts that are still to be built. Returns the columns to
+    publish for each table. Raises ``TargetMissing`` or ``TargetDoesNotFit``, naming the
+    table and the column. Writes nothing.
     """
     target.require_tables(connection)
-    return {table.name: _check_table(connection, table) for table in TABLES}
+    by_participants = (how or linkage.built(connection)).by_participants
+    tables = published.tables(by_participants=by_participants)
+    columns = {table.name: _check_table(connection, table) for table in tables}
+    if by_participants:
+        _require_no_booking(connection)
+    return columns
 
 
 def preview(connection: Connection) -> Plan:
@@ -156,7 +166,8 @@ def _plan(
     if locked:
         locks.lock_tables(connection, [*_written(), *constraints.parents(missing)])
     tables = tuple(
-        candidates.classify(connection, table, columns[table.name]) for table in TABLES
+        candidates.classify(connection, table, columns[table.name])
+        for table in linkage.tables(connection)
     )
     _require_few_errors(connection, tables)
     inserted = sum(table.insert for table in tables)
@@ -334,6 +345,20 @@ def _check_table(connection: Connection, table: PublishedTable) -> list[str]:
                 "again."
             )
     return names
+
+
+def _require_no_booking(connection: Connection) -> None:
+    """Raise ``TargetDoesNotFit`` unless a live chat may be without a booking."""
+    column = {c.name: c for c in target.describe(connection, "chats")}["booking_id"]
+    if column.is_not_null:
+        live = f"{settings.live_schema()}.chats"
+        raise target.TargetDoesNotFit(
+            f"the live column {live}.booking_id must not be null, and linkage "
+            "'participants' gives a chat no booking. Nothing was changed. Let it be "
+            f"null (alter table {live} alter booking_id drop not null; for a "
+            "rehearsal: ./inv target.create --linkage participants), or choose another "
+            "linkage, and run again."
+        )
 
 
 def _fits(wanted: str, column: target.Column) -> bool:

@@ -6,7 +6,7 @@ Creation") and the contracts of the marts. Nothing here touches a database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class PublishedTable:
 
     ``columns`` maps each column to its type in the mart; those in ``optional`` are
     published where the live table has them. ``references`` maps a column to the live
-    table whose ``id`` it names; ``unique`` lists columns that no two rows may share.
+    table whose ``id`` it names; ``unique`` lists columns that no two rows may share,
+    ``unique_together`` columns whose combination none may share.
     """
 
     name: str
@@ -23,6 +24,7 @@ class PublishedTable:
     optional: frozenset[str] = frozenset()
     references: dict[str, str] = field(default_factory=dict)
     unique: tuple[str, ...] = ()
+    unique_together: tuple[str, ...] = ()
 
 
 #: In the order of their references: a parent before its children.
@@ -69,6 +71,18 @@ TABLES: tuple[PublishedTable, ...] = (
         references={"chat_message_id": "chat_messages", "owner_id": "profiles"},
     ),
 )
+
+
+def tables(*, by_participants: bool) -> tuple[PublishedTable, ...]:
+    """The tables as a linkage keys them: chats by booking or by their two people."""
+    if not by_participants:
+        return TABLES
+    chats, *others = TABLES
+    people = ("customer_id", "stylist_id")
+    keyed = replace(
+        chats, optional=frozenset(), references={}, unique=(), unique_together=people
+    )
+    return (keyed, *others)
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 def query(name: str, **parts: sql.Composable) -> sql.Composed:
     """Compose the SQL of ``harness/sql/<name>.sql``.
 
-    The schemas ``{staging}``, ``{marts}``, ``{ledger}`` and ``{live}`` are always
-    known, and ``{live_name}``, the last as text; ``parts`` adds others. Raises
-    ``KeyError`` for a placeholder that nobody fills.
+    The schemas ``{staging}``, ``{transform}``, ``{marts}``, ``{ledger}`` and ``{live}``
+    are always known, and ``{live_name}``, the last as text; ``parts`` adds others.
+    Raises ``KeyError`` for a placeholder that nobody fills.
     """
     live_name = sql.Literal(settings.live_schema())
     known = {**schemas(), "live_name": live_name, **parts}
@@ -35,9 +35,10 @@ def query(name: str, **parts: sql.Composable) -> sql.Composed:
 
 
 def schemas() -> dict[str, sql.Composable]:
-    """Name the schemas by what they are for: staging, marts, ledger and live."""
+    """Name the schemas by what they are for, from staging to live."""
     return {
         "staging": sql.Identifier(settings.staging_schema()),
+        "transform": sql.Identifier(settings.transform_schema()),
         "marts": sql.Identifier(settings.marts_schema()),
         "ledger": sql.Identifier(settings.ledger_schema()),
         "live": sql.Identifier(settings.live_schema()),

@@ -67,6 +67,11 @@ def staging_schema() -> str:
     return schema_prefix() + "staging"
 
 
+def transform_schema() -> str:
+    """The schema of dbt's staging and intermediate models."""
+    return schema_prefix() + "transform"
+
+
 def marts_schema() -> str:
     """The schema of what dbt made ready to publish."""
     return schema_prefix() + "marts"

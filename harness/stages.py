@@ -6,6 +6,7 @@ prints its own line and leaves results to its return value.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,6 +19,7 @@ from harness import (
     backup,
     database,
     ledger,
+    linkage,
     publish,
     rollback,
     settings,
@@ -32,6 +34,7 @@ from harness.console import Console, counted
 from harness.database import Connection
 from harness.errors import CheckFailed, HarnessError, Refused
 from harness.landed import require_landed
+from harness.linkage import Linkage
 from harness.load import LoadResult, landing
 from harness.load.selection import FOR_MODELS, Selection
 from harness.load.source import Progress
@@ -90,10 +93,14 @@ def open_session(
     return Session(console, to, connection)
 
 
-def create_target(session: Session) -> list[str]:
-    """Make a rehearsal's application tables, and fill them when a dump is landed."""
+def create_target(session: Session, how: Linkage | None = None) -> list[str]:
+    """Make a rehearsal's application tables, and fill them when a dump is landed.
+
+    They fit the linkage that is asked for, else that which is built.
+    """
     with session.console.step("creating the rehearsal target") as step:
-        made = target.create(session.connection)
+        how = how or linkage.built(session.connection)
+        made = target.create(session.connection, by_participants=how.by_participants)
         filled = target.fill(session.connection)
         session.connection.commit()
         step.detail = f"{len(made)} tables made" if made else "all tables stand"
@@ -197,9 +204,15 @@ def audit(session: Session, name: str) -> AuditResult:
 
 
 def build(
-    session: Session, arguments: Sequence[str] = (), *, with_unit_tests: bool = False
+    session: Session,
+    arguments: Sequence[str] = (),
+    how: Linkage | None = None,
+    *,
+    with_unit_tests: bool = False,
 ) -> dbt.BuildResult:
     """Build and test the models; raises ``CheckFailed`` when one fails.
+
+    Chats are linked as ``how`` says, else as ``dbt_project.yml`` does.
 
     Raises ``Refused`` when the landed tables are not those that the models read.
     """
@@ -208,12 +221,17 @@ def build(
     require_landed(connection)
     connection.rollback()
     started = datetime.now(timezone.utc)
+    how = how or linkage.parse(None)
+    chosen = ["--vars", json.dumps(how.variables)] if how != linkage.parse(None) else []
     with session.console.step("building and testing the models") as step:
         result = dbt.build(
-            session.target, arguments, step.progress, with_unit_tests=with_unit_tests
+            session.target,
+            [*arguments, *chosen],
+            step.progress,
+            with_unit_tests=with_unit_tests,
         )
         result = dbt.explained(connection, result)
-        _enter_build(connection, run, result, started)
+        _enter_build(connection, run, result, how, started)
         step.detail = f"{result.models} models, {result.tests} tests"
         if result.warnings:
             step.detail += f", {counted(len(result.warnings), 'warning')}"
@@ -227,12 +245,14 @@ def _enter_build(
     connection: Connection,
     run: ledger.Run,
     result: dbt.BuildResult,
+    how: Linkage,
     started: datetime,
 ) -> None:
     record = ledger.StepRecord(
         detail={
             "models": result.models,
             "tests": result.tests,
+            **how.variables,
             "warnings": [[each.name, each.said] for each in result.warnings],
             "failures": [[each.name, each.said] for each in result.failures],
         },

@@ -91,9 +91,11 @@ class Column:
     is_generated: bool
 
 
-def create(connection: Connection) -> list[str]:
+def create(connection: Connection, *, by_participants: bool = False) -> list[str]:
     """Make the application's tables for a rehearsal.
 
+    ``by_participants`` fits chats, also those that a rehearsal has, to be keyed by
+    their customer and stylist: with both columns, and a booking that may be missing.
     Returns the names of the tables that were made: none when all stand already. Raises
     ``Refused`` when some stand that Carryover did not make, because then the database
     is somebody's.
@@ -118,6 +120,14 @@ def create(connection: Connection) -> list[str]:
         )
         connection.execute(
             sql.SQL("comment on table {} is {}").format(table, REHEARSAL_MARK)
+        )
+    if by_participants and "chats" in rehearsal_tables(connection):
+        connection.execute(
+            sql.SQL(
+                "alter table {} alter booking_id drop not null,"
+                " add column if not exists customer_id uuid,"
+                " add column if not exists stylist_id uuid"
+            ).format(sql.Identifier(schema, "chats"))
         )
     return missing
 

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from harness import candidates, hashing, ledger, settings, target
+from harness import candidates, hashing, ledger, linkage, settings, target
 from harness.database import Connection, committed, said_by
 from harness.errors import CheckFailed, HarnessError
 from harness.live_values import as_live
@@ -70,6 +70,25 @@ def validate(connection: Connection, *, in_use: bool = False) -> Validation:
         ) from error
 
 
+def derive(connection: Connection, timezone: str, how: linkage.Linkage) -> None:
+    """Work out from the landing tables what must be live, in temporary tables.
+
+    ``timezone`` is that of the source's wall-clock times.
+    """
+    links = query(f"expected_links_{how.strategy}")
+    if how.merges:
+        links += query("expected_links_merge")
+    connection.execute(
+        query(
+            "expected_rows",
+            links=links,
+            source_timezone=sql.Literal(timezone),
+            media_namespace=sql.Literal(MEDIA_NAMESPACE.replace("-", "")),
+            image_pattern=sql.Literal(IMAGE_PATTERN),
+        )
+    )
+
+
 def require_valid(validation: Validation) -> None:
     """Raise ``CheckFailed`` with the first faults when the result is not valid."""
     if validation.is_valid:
@@ -95,14 +114,7 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
     ledger.require_live_schema(connection)
     target.require_tables(connection)
     hashing.fix_session(connection)
-    connection.execute(
-        query(
-            "expected_rows",
-            source_timezone=sql.Literal(_source_timezone(connection)),
-            media_namespace=sql.Literal(MEDIA_NAMESPACE.replace("-", "")),
-            image_pattern=sql.Literal(IMAGE_PATTERN),
-        )
-    )
+    derive(connection, _source_timezone(connection), linkage.built(connection))
     published_at = _published_at(connection)
     for table in TABLES:
         _compare(connection, run.run_id, table, published_at, in_use=in_use)

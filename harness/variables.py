@@ -45,6 +45,12 @@ def source_timezone() -> str:
     return str(_variables().get("source_timezone", "UTC"))
 
 
+def default_linkage() -> tuple[str, bool]:
+    """The linkage of a build that is not told another, and whether it merges."""
+    found = _variables()
+    return str(found.get("linkage", "strict")), bool(found.get("linkage_merge", False))
+
+
 def declared() -> dict[str, Any]:
     """All variables and their values, as the ledger keeps them with a run."""
     return dict(_variables())

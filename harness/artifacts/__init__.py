@@ -30,9 +30,11 @@ from harness.artifacts.summary import (
     Summary,
     TableCount,
     headline,
+    linkage_sentence,
     plural,
     reasons_sentence,
 )
+from harness.artifacts.users import write_for_users
 from harness.console import Console
 from harness.database import Connection
 from harness.errors import HarnessError
@@ -42,6 +44,7 @@ __all__ = [
     "Summary",
     "TableCount",
     "headline",
+    "linkage_sentence",
     "read_summary",
     "reasons_sentence",
     "summary_document",
@@ -62,7 +65,8 @@ def write_artifacts(
       ``metrics.json``, ``metrics.prom``.
     - Once the marts are built from the run: chats-extracted.json, skipped-chats.json
       and failed-chats-creation.json, the latter two also when they list nothing, so
-      that nobody need guess what a missing file means.
+      that nobody need guess what a missing file means; affected-users.csv and
+      user-communication.md.
     - Once the run has published: chats-created.json and chat-creation-stats.json.
     - Once it has been validated: chat-validation-results.json.
 
@@ -111,6 +115,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
             for table in ("chat", "message")
         },
         "unlinked_chats": summary.unlinked_chats,
+        "linkage": summary.linkage.as_dict() if summary.linkage else None,
         "migrated_bookings": summary.migrated_bookings,
         "image_messages": summary.image_messages,
         "coercions": [asdict(row) for row in summary.coercions],
@@ -138,6 +143,7 @@ def _write_files(connection: Connection, summary: Summary, folder: Path) -> None
     if summary.has_marts:
         specification.write_extracted(connection, summary, folder)
         specification.write_failed(connection, summary, folder)
+        write_for_users(connection, summary, summary.linkage, folder)
     publish = summary.done("publish")
     if publish and stands(connection, settings.live_schema(), *PUBLISHED_AS.values()):
         specification.write_created(connection, summary, publish, folder)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness import settings
+from harness.artifacts.linkage import read_comparison
 from harness.artifacts.reading_safety import read_safety, with_backup
 from harness.artifacts.relations import fetch, stands
 from harness.artifacts.summary import (
@@ -86,6 +87,7 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
             unlinked_chats=unlinked_chats,
             coercions=_read_coercions(connection),
             image_messages=_count_image_messages(connection),
+            linkage=read_comparison(connection),
         )
     return summary if is_landed else _with_kept_fates(summary)
 

@@ -17,6 +17,7 @@ from psycopg import sql
 from psycopg.types.string import TextLoader
 
 from harness import settings
+from harness.artifacts.linkage import CONFIDENCES, advice
 from harness.artifacts.reading import FINDINGS
 from harness.artifacts.showing import (
     humanize,
@@ -87,6 +88,9 @@ def report_page(summary: Summary, reports: Sequence[ReportTable] = ()) -> str:
         fates=FATES,
         actions=ACTIONS,
         finding_kinds=finding_kinds(summary),
+        linkage=summary.linkage,
+        advice=advice(summary.linkage) if summary.linkage else None,
+        confidences=CONFIDENCES,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from harness.artifacts.linkage import Comparison, others_sentence
 from harness.artifacts.safety import Safety
 
 #: Where a run's summary is kept, and the version of its shape.
@@ -206,6 +207,7 @@ class Summary:
     image_messages: int | None = None
     has_marts: bool = False
     safety: Safety = field(default_factory=Safety)
+    linkage: Comparison | None = None
 
     def table(self, name: str) -> TableCount:
         """The counts of a table of the dump; all None when it was not read."""
@@ -254,6 +256,11 @@ def headline(summary: Summary) -> str:
     if status in ("published", "validated", "invalid"):
         return _published(summary) + _verdict(summary.validation)
     return f"{kept} are ready to publish; the live tables are untouched."
+
+
+def linkage_sentence(summary: Summary) -> str | None:
+    """Say what other linkages would carry; None when nothing is left, or not known."""
+    return others_sentence(summary.linkage) if summary.linkage else None
 
 
 def reasons_sentence(summary: Summary) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from psycopg import sql
 
-from harness import candidates, hashing, ledger, publish, settings
+from harness import candidates, hashing, ledger, linkage, publish, settings
 from harness.errors import Refused
 from harness.landed import require_landed
 from harness.preflight.context import (
@@ -153,7 +153,8 @@ def _classified(context: Context) -> list[candidates.TablePlan]:
     ledger.ensure(connection)
     columns = publish.check_target(connection)
     return [
-        candidates.classify(connection, table, columns[table.name]) for table in TABLES
+        candidates.classify(connection, table, columns[table.name])
+        for table in linkage.tables(connection)
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
-from harness import ledger, publish, settings, target
+from harness import ledger, linkage, publish, settings, target
 from harness.constraints import Change
 from harness.preflight.context import (
     PARENTS,
@@ -21,7 +21,7 @@ from harness.preflight.context import (
     quoted,
 )
 from harness.preflight.report import Check
-from harness.published import FITTING_TYPES, TABLES, PublishedTable
+from harness.published import FITTING_TYPES, PublishedTable
 
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
@@ -69,12 +69,13 @@ def columns(context: Context) -> Iterator[Check]:
         return
     faults: list[tuple[str, str]] = []
     absent: list[str] = []
-    for table in TABLES:
+    for table in linkage.tables(context.connection):
         described = target.describe(context.connection, table.name)
         faults += _column_faults(table, described)
         there = {column.name for column in described}
         absent += [f"{table.name}.{name}" for name in sorted(table.optional - there)]
     faults += _id_faults(context)
+    faults += _booking_faults(context)
     if faults:
         yield Check(
             "columns",
@@ -87,6 +88,19 @@ def columns(context: Context) -> Iterator[Check]:
     publish.check_target(context.connection)
     left_out = f"; left out, as not there: {', '.join(absent)}" if absent else ""
     yield Check("columns", "pass", f"every column fits{left_out}")
+
+
+def _booking_faults(context: Context) -> Iterator[tuple[str, str]]:
+    """A booking that each live chat needs, and that linkage 'participants' has not."""
+    needs_one = any(
+        column.name == "booking_id" and column.is_not_null
+        for column in target.describe(context.connection, "chats")
+    )
+    if needs_one and linkage.built(context.connection).by_participants:
+        yield (
+            "chats.booking_id must not be null, and linkage 'participants' gives none",
+            f"alter table {live('chats')} alter column booking_id drop not null;",
+        )
 
 
 def keys(context: Context) -> Iterator[Check]:
@@ -128,7 +142,7 @@ def existing_rows(context: Context) -> Iterator[Check]:
         yield not_looked_at("existing_rows")
         return
     faults: list[tuple[str, str]] = []
-    for table in TABLES:
+    for table in linkage.tables(context.connection):
         described = target.describe(context.connection, table.name)
         there = {column.name for column in described}
         added = [change.ddl for change in context.changes if change.table == table.name]

@@ -39,7 +39,7 @@ select
     end as zone
 from {staging}.loaded_columns as columns
 cross join {staging}.loads as loads
-where columns.table_name in ('chat', 'message');
+where columns.table_name in ('chat', 'message', 'booking');
 
 create temporary table expected_people on commit drop as
 with mapping as (
@@ -54,13 +54,17 @@ bookings as (
     select distinct on (lower(id))
         lower(id) as booking_id,
         lower(buyer_id) as buyer_id,
-        lower(stylist_id) as stylist_id
+        lower(stylist_id) as stylist_id,
+        created_at
     from {staging}.booking
     order by lower(id), _row
 )
 
 select
     bookings.booking_id,
+    bookings.buyer_id,
+    bookings.stylist_id as old_stylist_id,
+    bookings.created_at,
     case
         when loads.has_users_file then buyer.new_id
         else pg_temp.as_uuid(bookings.buyer_id)
@@ -72,10 +76,16 @@ select
 from bookings
 cross join {staging}.loads as loads
 left join mapping as buyer on bookings.buyer_id = buyer.old_id
-left join mapping as stylist on bookings.stylist_id = stylist.old_id;
+left join mapping as stylist on bookings.stylist_id = stylist.old_id
+where
+    pg_temp.as_uuid(bookings.booking_id) is not null
+    and bookings.booking_id in (
+        select lower(created.id)
+        from {staging}.bookings_created as created
+        where created.success
+    );
 
--- Every carried chat of the source under the id that it is carried under.
-create temporary table carried_chats on commit drop as
+create temporary table expected_chat_times on commit drop as
 with first_of_id as (
     select distinct on (lower(id)) *
     from {staging}.chat
@@ -90,43 +100,46 @@ first_messages as (
     cross join expected_zones as zones
     where zones.table_name = 'message' and zones.column_name = 'created_at'
     group by lower(message.chat_id)
-),
-
-timed as (
-    select
-        pg_temp.as_uuid(chat.id) as id,
-        people.booking_id::uuid as booking_id,
-        people.customer_id,
-        people.stylist_id,
-        coalesce(
-            pg_temp.as_time(chat.created_at, born.zone),
-            pg_temp.as_time(chat.updated_at, changed.zone),
-            first_messages.created_at,
-            timestamptz '1970-01-01 00:00:00+00'
-        ) as created_at,
-        pg_temp.as_time(chat.updated_at, changed.zone) as updated_at
-    from first_of_id as chat
-    inner join expected_people as people on lower(chat.booking_id) = people.booking_id
-    inner join expected_zones as born
-        on born.table_name = 'chat' and born.column_name = 'created_at'
-    inner join expected_zones as changed
-        on changed.table_name = 'chat' and changed.column_name = 'updated_at'
-    left join first_messages on lower(chat.id) = first_messages.chat_id
-    where
-        pg_temp.as_uuid(chat.id) is not null
-        and pg_temp.as_uuid(chat.booking_id) is not null
-        and chat.is_active = '1'
-        and lower(chat.booking_id) in (
-            select lower(created.id)
-            from {staging}.bookings_created as created
-            where created.success
-        )
 )
 
 select
-    *,
-    first_value(id) over (partition by booking_id order by created_at, id) as carried_as
-from timed;
+    pg_temp.as_uuid(chat.id) as id,
+    lower(chat.booking_id) as booking_id,
+    lower(chat.buyer_id) as buyer_id,
+    lower(chat.stylist_id) as stylist_id,
+    coalesce(
+        pg_temp.as_time(chat.created_at, born.zone),
+        pg_temp.as_time(chat.updated_at, changed.zone),
+        first_messages.created_at,
+        timestamptz '1970-01-01 00:00:00+00'
+    ) as created_at,
+    pg_temp.as_time(chat.updated_at, changed.zone) as updated_at
+from first_of_id as chat
+inner join expected_zones as born
+    on born.table_name = 'chat' and born.column_name = 'created_at'
+inner join expected_zones as changed
+    on changed.table_name = 'chat' and changed.column_name = 'updated_at'
+left join first_messages on lower(chat.id) = first_messages.chat_id
+where pg_temp.as_uuid(chat.id) is not null and chat.is_active = '1';
+
+-- Which chats are linked, to what, and what they are merged by: expected_links.
+{links}
+
+-- Every carried chat of the source under the id that it is carried under.
+create temporary table carried_chats on commit drop as
+select
+    chat.id,
+    links.booking_id,
+    links.customer_id,
+    links.stylist_id,
+    chat.created_at,
+    chat.updated_at,
+    first_value(chat.id) over (
+        partition by links.merged_by
+        order by links.is_left_over, chat.created_at, chat.id
+    ) as carried_as
+from expected_chat_times as chat
+inner join expected_links as links on chat.id = links.chat_id;
 
 create temporary table expected_chats on commit drop as
 select

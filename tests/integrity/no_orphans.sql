@@ -25,7 +25,8 @@ orphans as (
         chats.booking_id as missing_id
     from chats
     left join bookings_created on chats.booking_id::text = bookings_created.booking_id
-    where bookings_created.booking_id is null
+    -- By linkage 'participants' a chat has no booking to miss.
+    where chats.booking_id is not null and bookings_created.booking_id is null
 
     union all
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from psycopg import sql
 
 from harness import build, validate
 from harness.build import BuildResult
 from harness.database import Connection, Target, connect, target
-from harness.queries import query
+from harness.linkage import Linkage
 from tests.python.world import BUYER, booking, chat, identifier, land, message
 
 #: dbt leaves its log file open from one call to the next.
@@ -108,14 +107,7 @@ def test_the_models_agree_with_a_second_derivation(
     result = dbt("--vars", "{source_timezone: Europe/Oslo}")
 
     assert not result.failures
-    connection.execute(
-        query(
-            "expected_rows",
-            source_timezone=sql.Literal("Europe/Oslo"),
-            media_namespace=sql.Literal(validate.MEDIA_NAMESPACE.replace("-", "")),
-            image_pattern=sql.Literal(validate.IMAGE_PATTERN),
-        )
-    )
+    validate.derive(connection, "Europe/Oslo", Linkage())
     for mart, columns in MARTS.items():
         rows = {
             relation: connection.execute(

@@ -13,9 +13,11 @@ from psycopg import sql
 from harness import backup, ledger, target, validate
 from harness import publish as publishing
 from harness.database import Connection, Target
-from harness.queries import query
+from harness.linkage import Linkage
 
 Row = Mapping[str, str | None]
+
+STRICTLY = Linkage()
 
 BUYER = "aaaaaaaa-0000-4000-8000-000000000001"
 STYLIST = "bbbbbbbb-0000-4000-8000-000000000001"
@@ -134,17 +136,10 @@ def land(
     return run_id
 
 
-def build_marts(connection: Connection, run_id: str) -> None:
+def build_marts(connection: Connection, run_id: str, how: Linkage = STRICTLY) -> None:
     """Make the marts that dbt would make, every audit passed."""
     connection.execute("drop schema if exists marts cascade; create schema marts")
-    connection.execute(
-        query(
-            "expected_rows",
-            source_timezone=sql.Literal("UTC"),
-            media_namespace=sql.Literal(validate.MEDIA_NAMESPACE.replace("-", "")),
-            image_pattern=sql.Literal(validate.IMAGE_PATTERN),
-        )
-    )
+    validate.derive(connection, "UTC", how)
     for name in ("chats", "chat_messages", "media"):
         connection.execute(
             sql.SQL("create table marts.{} as select * from {}").format(
@@ -153,7 +148,9 @@ def build_marts(connection: Connection, run_id: str) -> None:
         )
     connection.execute(
         "create table marts.loaded_run as select run_id, loaded_at,"
-        " 'UTC' as source_timezone from staging.loads"
+        " 'UTC' as source_timezone, %s as linkage, %s as linkage_merge"
+        " from staging.loads",
+        [how.strategy, how.merges],
     )
     connection.execute(
         "create table marts.audit_results (node_id text, name text, status text)"

@@ -13,6 +13,7 @@ decided as (
         bookings.buyer_id,
         bookings.stylist_id,
         bookings.status,
+        bookings.created_wall_clock,
         repeated_bookings.source_row is null as is_first_of_id,
         case
             when not {{ is_uuid('bookings.booking_id') }} then 'booking_id_not_uuid'

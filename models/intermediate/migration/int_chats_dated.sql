@@ -60,6 +60,8 @@ final as (
         source_row,
         chat_id,
         booking_id,
+        buyer_id,
+        stylist_id,
         is_active,
         created_at_text,
         updated_at_text,

@@ -41,7 +41,11 @@ final as (
         coalesce(
             max(time_zone) filter (where column_path = 'message.created_at'),
             '{{ var("source_timezone") }}'
-        ) as message_created_at_zone
+        ) as message_created_at_zone,
+        coalesce(
+            max(time_zone) filter (where column_path = 'booking.created_at'),
+            '{{ var("source_timezone") }}'
+        ) as booking_created_at_zone
     from zoned_columns
 )
 

@@ -5,7 +5,7 @@ with chats_linked as (
 final as (
     select
         chat_uuid as id,
-        booking_id::uuid as booking_id,
+        linked_booking_id::uuid as booking_id,
         customer_id,
         stylist_id,
         created_at,

@@ -6,7 +6,9 @@ final as (
     select
         run_id,
         loaded_at,
-        '{{ var("source_timezone") }}' as source_timezone
+        '{{ var("source_timezone") }}' as source_timezone,
+        '{{ var("linkage") }}' as linkage,
+        {{ var("linkage_merge") | string | lower }} as linkage_merge
     from loads
 )
 

@@ -7,7 +7,7 @@ final as (
         source_row,
         chat_id,
         kept_chat_id,
-        booking_id::uuid as booking_id
+        linked_booking_id::uuid as booking_id
     from chats_linked
     where fate = 'merged'
 )

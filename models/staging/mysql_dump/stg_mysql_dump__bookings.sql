@@ -9,7 +9,8 @@ renamed as (
         lower(buyer_id) as buyer_id,
         lower(stylist_id) as stylist_id,
         status,
-        created_at as created_at_text
+        created_at as created_at_text,
+        {{ to_wall_clock('created_at') }} as created_wall_clock
     from source
 )
 

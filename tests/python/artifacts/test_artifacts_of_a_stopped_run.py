@@ -43,7 +43,7 @@ def test_what_stopped_a_migration_is_what_is_reported(
     def fail(*_: object) -> None:
         raise CheckFailed("the landing is not as it should be")
 
-    monkeypatch.setattr(publish, "check_target", lambda _: {})
+    monkeypatch.setattr(publish, "check_target", lambda *_: {})
     monkeypatch.setattr(stages, "load", lambda *_: SimpleNamespace(run_id="unknown"))
     monkeypatch.setattr(stages, "audit", fail)
     said = io.StringIO()

@@ -1,0 +1,79 @@
+"""What is written for the people who miss something: a list of them, and a text.
+
+Owns ``affected-users.csv``, for customer support, and ``user-communication.md``, the
+template of ``docs/`` filled with the run's figures. Reads the marts; writes these two
+files. Neither holds the text of a message.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from harness import settings
+from harness.artifacts.folder import whole_file, write_text
+from harness.artifacts.linkage import Comparison
+from harness.artifacts.relations import compose, fetch, stands
+from harness.artifacts.summary import Summary
+from harness.database import Connection
+
+AFFECTED = "affected-users.csv"
+LETTER = "user-communication.md"
+TEMPLATE = settings.PROJECT_ROOT / "docs" / LETTER
+
+_AFFECTED = """
+    copy (
+        select
+            old_user_id,
+            new_user_id,
+            role,
+            chats_left,
+            messages_left,
+            reasons
+        from {marts}.affected_users
+        order by messages_left desc, chats_left desc, old_user_id, role
+    ) to stdout with (format csv, header)
+"""
+
+
+def write_for_users(
+    connection: Connection, summary: Summary, found: Comparison | None, folder: Path
+) -> None:
+    """Write both files, where the marts have what they hold."""
+    if found is None or not stands(
+        connection, settings.marts_schema(), "affected_users"
+    ):
+        return
+    with (
+        whole_file(folder / AFFECTED) as stream,
+        connection.cursor().copy(compose(_AFFECTED)) as rows,
+    ):
+        for block in rows:
+            stream.write(block)
+    write_text(folder / LETTER, letter(connection, summary, found))
+
+
+def letter(connection: Connection, summary: Summary, found: Comparison) -> str:
+    """Fill the template with a run's figures."""
+    customers, stylists = fetch(
+        connection,
+        "select count(*) filter (where role = 'customer'),"
+        " count(*) filter (where role = 'stylist') from {marts}.affected_users",
+    )[0]
+    # Plain text, not HTML: nothing is to be escaped.
+    environment = Environment(  # noqa: S701
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        run=summary.run,
+        chosen=found.chosen,
+        reasons=found.reasons_of(found.chosen.strategy),
+        rejected=sum(row.rows for row in summary.rejections),
+        customers=customers,
+        stylists=stylists,
+    )
