@@ -15,6 +15,7 @@ from invoke.exceptions import Exit
 
 from harness import (
     comparing,
+    consolidation,
     database,
     embedded,
     metrics,
@@ -511,6 +512,43 @@ def target_create(_: Context, linkage: str | None = None) -> None:
     session.console.note("next: ./inv load --dump FILE")
 
 
+@task()
+def consolidate_land(_: Context) -> None:
+    """Land the legacy messages and voice notes of a live database, in one snapshot."""
+    session = stages.open_session(
+        Console(), "consolidate.land", names_run=False, exclusive=True
+    )
+    landed = consolidation.land(session)
+    session.console.table(
+        ("table", "rows"),
+        [(name, state.rows) for name, state in landed.tables.items()],
+    )
+    session.console.note("next: ./inv consolidate.build")
+
+
+@task(
+    help={
+        "select": "build only these nodes, in dbt's selection syntax",
+        "unit-tests": "run the models' unit tests as well, as plain dbt build does",
+    }
+)
+def consolidate_build(
+    _: Context, select: str | None = None, unit_tests: bool = False
+) -> None:
+    """Build and test the dbt models that consolidate what is landed."""
+    session = stages.open_session(
+        Console(), "consolidate.build", names_run=False, exclusive=True
+    )
+    arguments = ["--select", *select.split()] if select else []
+    consolidation.build(session, arguments, with_unit_tests=unit_tests)
+    if not select:
+        session.console.table(
+            ("table", "read", "kept", "merged", "skipped"),
+            consolidation.reconciliation(session.connection),
+        )
+    session.console.note("next: ./inv db.psql")
+
+
 def _as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
@@ -560,6 +598,7 @@ def _collect() -> Collection:
             "reset": db_reset,
         },
         "target": {"create": target_create},
+        "consolidate": {"land": consolidate_land, "build": consolidate_build},
         "bench": {"load": bench_load},
     }
     for name, members in groups.items():

@@ -116,8 +116,11 @@ def _explained(connection: Connection, finding: Finding) -> Finding:
     return replace(finding, said=f"{share}, more than {limit:.1%}")
 
 
-def require_built(result: BuildResult) -> None:
-    """Raise ``CheckFailed`` naming the models and tests that failed."""
+def require_built(result: BuildResult, command: str = "./inv build") -> None:
+    """Raise ``CheckFailed`` naming the models and tests that failed.
+
+    ``command`` is what to run once their cause is mended.
+    """
     if not result.failures:
         return
     first = result.failures[:_SHOWN]
@@ -128,7 +131,7 @@ def require_built(result: BuildResult) -> None:
         + (f"; and {more} more" if more > 0 else "")
         + (f" ({result.skipped} did not run because of it)" if result.skipped else "")
         + ". The live tables were not touched. See logs/dbt.log, mend the cause and "
-        "run: ./inv build"
+        f"run: {command}"
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from harness import linkage, settings
+from harness import linkage, settings, target
 from harness.database import Connection
 from harness.published import INDEXES, Index, PublishedTable
 from harness.queries import query
@@ -38,11 +38,21 @@ def missing_changes(connection: Connection) -> list[Change]:
     """Find what the specification asks for and the live schema does not have yet.
 
     A key counts as there when one of the same columns and parent stands under any name;
-    so does a plain index of the same columns.
+    so does a plain index of the same columns. What names a column that the live table
+    does without is not asked for.
     """
     present = {tuple(row) for row in connection.execute(query("live_keys")).fetchall()}
-    specified = _specified(linkage.tables(connection))
-    return [change for signatures, change in specified if not present & set(signatures)]
+    tables = linkage.tables(connection)
+    columns = {
+        table.name: {column.name for column in target.describe(connection, table.name)}
+        for table in tables
+    }
+    indexes = [index for index in INDEXES if set(index.columns) <= columns[index.table]]
+    return [
+        change
+        for signatures, change in _specified(tables, indexes)
+        if not present & set(signatures)
+    ]
 
 
 def parents(changes: Sequence[Change]) -> list[str]:
@@ -112,7 +122,7 @@ Signature = tuple[str, str, str, str]
 
 
 def _specified(
-    tables: Sequence[PublishedTable],
+    tables: Sequence[PublishedTable], indexes: Sequence[Index]
 ) -> list[tuple[list[Signature], Change]]:
     """Pair each addition with the signatures that count as the same.
 
@@ -129,7 +139,7 @@ def _specified(
         for column, parent in table.references.items():
             signature = ("foreign key", table.name, column, parent)
             found.append(([signature], _foreign_key(table.name, column, parent)))
-    for index in INDEXES:
+    for index in indexes:
         by_name = ("index name", index.table, index.name, "")
         by_columns = ("index", index.table, ",".join(index.columns), "")
         signatures = [by_name] if index.predicate else [by_name, by_columns]

@@ -30,6 +30,14 @@ LOCK_NAMESPACE = 0x63617272
 MIGRATION_LOCK = 1
 LEDGER_LOCK = 2
 
+MIGRATION = "migration"
+CONSOLIDATION = "consolidation"
+#: Of each pipeline, the table that names the landed run, and the task that lands one.
+_LANDINGS = {
+    MIGRATION: ("loads", "./inv load --dump FILE"),
+    CONSOLIDATION: ("legacy_loads", "./inv consolidate.land"),
+}
+
 #: The ledger's migrations in their order: files of ``harness/sql``, each applied once.
 _MIGRATIONS = ("ledger_1", "ledger_2")
 
@@ -218,51 +226,58 @@ def add_validation(
     )
 
 
-def current_run(connection: Connection) -> Run:
+def current_run(connection: Connection, pipeline: str = MIGRATION) -> Run:
     """Find the run whose input is landed now.
 
     Raises ``Refused`` when nothing has been loaded, or the server has lost it.
     """
-    run = find_current_run(connection)
+    run = find_current_run(connection, pipeline)
     if run is not None:
         return run
-    if _landing_is_lost(connection):
+    command = _LANDINGS[pipeline][1]
+    if _landing_is_lost(connection, pipeline):
         raise Refused(
             "the landing tables are empty: the server ended abnormally since the load, "
-            "and they are unlogged. Nothing was changed. Load again, and build: ./inv "
-            "load --dump FILE"
+            "and they are unlogged. Nothing was changed. Load again, and build: "
+            f"{command}"
         )
     raise Refused(
-        "nothing is loaded in this database. Nothing was changed. "
-        "Run: ./inv load --dump FILE"
+        f"nothing is loaded in this database. Nothing was changed. Run: {command}"
     )
 
 
-def _landing_is_lost(connection: Connection) -> bool:
+def _landing_is_lost(connection: Connection, pipeline: str) -> bool:
     """Whether a load stands without its row, as after a crash of the server."""
-    loads = sql.Identifier(settings.staging_schema(), "loads")
+    loads = sql.Identifier(settings.staging_schema(), _LANDINGS[pipeline][0])
     row = connection.execute(
         "select to_regclass(%s) is not null", [loads.as_string(connection)]
     ).fetchone()
-    if not (row and row[0]):
+    if not (row and row[0]) or not exists(connection):
         return False
+    # dbt makes empty landing tables, too, where the pipeline never had a run.
     found = connection.execute(
-        sql.SQL("select not exists (select 1 from {})").format(loads)
+        sql.SQL(
+            "select exists (select from {} where pipeline = %s)"
+            " and not exists (select from {})"
+        ).format(_table("runs"), loads),
+        [pipeline],
     ).fetchone()
     return bool(found and found[0])
 
 
-def find_current_run(connection: Connection) -> Run | None:
+def find_current_run(connection: Connection, pipeline: str = MIGRATION) -> Run | None:
     """Find the run whose input is landed now, if there is one."""
-    loads = f'"{settings.staging_schema()}".loads'
-    row = connection.execute("select to_regclass(%s) is not null", [loads]).fetchone()
+    landing = sql.Identifier(settings.staging_schema(), _LANDINGS[pipeline][0])
+    row = connection.execute(
+        "select to_regclass(%s) is not null", [landing.as_string(connection)]
+    ).fetchone()
     if not (row and row[0]) or not exists(connection):
         return None
     found = connection.execute(
         sql.SQL(
             "select run_id, pipeline, status, started_at, operator, target"
             " from {} inner join {} using (run_id)"
-        ).format(_table("runs"), sql.Identifier(settings.staging_schema(), "loads"))
+        ).format(_table("runs"), landing)
     ).fetchone()
     return Run(*found) if found else None
 

@@ -78,9 +78,12 @@ def tables(*, by_participants: bool) -> tuple[PublishedTable, ...]:
     if not by_participants:
         return TABLES
     chats, *others = TABLES
-    people = ("customer_id", "stylist_id")
     keyed = replace(
-        chats, optional=frozenset(), references={}, unique=(), unique_together=people
+        chats,
+        optional=frozenset({"booking_id"}),
+        references={},
+        unique=(),
+        unique_together=("customer_id", "stylist_id"),
     )
     return (keyed, *others)
 

@@ -35,6 +35,16 @@ REQUIRED_COLUMNS: dict[str, tuple[str, ...]] = {
     "booking": ("id", "buyer_id", "stylist_id", "status", "created_at"),
 }
 
+#: The tables that the consolidation's models read, as the application calls them.
+LEGACY_TABLES: tuple[str, ...] = (
+    "messages",
+    "voice_notes",
+    "bookings",
+    "profiles",
+    "chat_sessions",
+    "chat_messages",
+)
+
 #: Landed when the dump has them: they name the people of a rehearsal target.
 OPTIONAL_TABLES: tuple[str, ...] = ("buyer", "stylist")
 
@@ -77,6 +87,11 @@ def marts_schema() -> str:
     return schema_prefix() + "marts"
 
 
+def consolidated_schema() -> str:
+    """The schema of what dbt made ready for the consolidation to publish."""
+    return schema_prefix() + "consolidated"
+
+
 def ledger_schema() -> str:
     """The schema of the ledger."""
     return schema_prefix() + "carryover"
@@ -90,3 +105,13 @@ def backup_schema() -> str:
 def live_schema() -> str:
     """The application's schema: ``CARRYOVER_LIVE_SCHEMA``, or ``public``."""
     return os.environ.get("CARRYOVER_LIVE_SCHEMA", "public")
+
+
+def legacy_schema() -> str:
+    """The schema of messages and voice_notes: ``CARRYOVER_LEGACY_SCHEMA``, or live."""
+    return os.environ.get("CARRYOVER_LEGACY_SCHEMA") or live_schema()
+
+
+def legacy_landing(table: str) -> str:
+    """What the landing table of one of the legacy system's tables is called."""
+    return f"legacy_{table}"

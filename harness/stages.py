@@ -7,10 +7,11 @@ prints its own line and leaves results to its return value.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -210,34 +211,58 @@ def build(
     *,
     with_unit_tests: bool = False,
 ) -> dbt.BuildResult:
-    """Build and test the models; raises ``CheckFailed`` when one fails.
+    """Build and test the migration's models; raises ``CheckFailed`` when one fails.
 
-    Chats are linked as ``how`` says, else as ``dbt_project.yml`` does.
-
-    Raises ``Refused`` when the landed tables are not those that the models read.
+    Chats are linked as ``how`` says, else as ``dbt_project.yml`` does; ``arguments``
+    select other nodes for dbt. Raises ``Refused`` when the landed tables are not those
+    that the models read.
     """
     connection = session.connection
     run = ledger.current_run(connection)
     require_landed(connection)
     connection.rollback()
-    started = datetime.now(timezone.utc)
     how = how or linkage.parse(None)
     chosen = ["--vars", json.dumps(how.variables)] if how != linkage.parse(None) else []
+    return build_models(
+        session,
+        run,
+        [*(arguments or ("--selector", "migration")), *chosen],
+        detail=how.variables,
+        with_unit_tests=with_unit_tests,
+    )
+
+
+def build_models(
+    session: Session,
+    run: ledger.Run,
+    arguments: Sequence[str],
+    *,
+    detail: Mapping[str, Any] | None = None,
+    with_unit_tests: bool = False,
+    command: str = "./inv build",
+) -> dbt.BuildResult:
+    """Build and test the nodes that ``arguments`` select, as a step of the run.
+
+    ``detail`` goes into the step; ``command`` is what to run once the cause of a
+    failure is mended. Raises ``CheckFailed`` when one fails.
+    """
+    connection = session.connection
+    started = datetime.now(timezone.utc)
     with session.console.step("building and testing the models") as step:
         result = dbt.build(
             session.target,
-            [*arguments, *chosen],
+            arguments,
             step.progress,
             with_unit_tests=with_unit_tests,
         )
         result = dbt.explained(connection, result)
-        _enter_build(connection, run, result, how, started)
+        _enter_build(connection, run, result, detail or {}, started)
         step.detail = f"{result.models} models, {result.tests} tests"
         if result.warnings:
             step.detail += f", {counted(len(result.warnings), 'warning')}"
     for warning in result.warnings:
         session.console.warn(f"{warning.name}: {warning.said}")
-    dbt.require_built(result)
+    dbt.require_built(result, command)
     return result
 
 
@@ -245,14 +270,14 @@ def _enter_build(
     connection: Connection,
     run: ledger.Run,
     result: dbt.BuildResult,
-    how: Linkage,
+    detail: Mapping[str, Any],
     started: datetime,
 ) -> None:
     record = ledger.StepRecord(
         detail={
             "models": result.models,
             "tests": result.tests,
-            **how.variables,
+            **detail,
             "warnings": [[each.name, each.said] for each in result.warnings],
             "failures": [[each.name, each.said] for each in result.failures],
         },

@@ -1,86 +1,103 @@
 {#-
-    marts.audit_results: what became of every model, seed and data test for the current
-    load. begin_audits sets whatever this invocation touches back to 'not run' before the
-    first node starts, so an interrupted or killed build leaves no old pass behind;
-    record_audits enters the outcomes when the last node has ended, failed builds
-    included.
+    audit_results, in the schema of each pipeline's marts: what became of every model, seed
+    and data test of that pipeline for its current load. One pipeline's failures are nothing
+    to the other, and a build of one alone leaves the other's table as it is.
+
+    begin_audits sets whatever this invocation touches back to 'not run' before the first
+    node starts, so an interrupted or killed build leaves no old pass behind; record_audits
+    enters the outcomes when the last node has ended, failed builds included.
 -#}
 {% macro begin_audits() -%}
     {%- if runs_nodes() -%}
-        {%- do ensure_marts_schema() -%}
-        create table if not exists {{ audit_results_table() }} (
-            node_id text primary key,
-            resource_type text not null,
-            name text not null,
-            status text not null,
-            severity text,
-            failures bigint,
-            message text,
-            run_id text not null,
-            recorded_at timestamptz not null
-        );
-        {{ align_audits_with_load() }}
-        {%- set touched = nodes_touched_by(selected_resources) %}
-        update {{ audit_results_table() }}
-        set
-            status = 'not run',
-            failures = null,
-            message = null,
-            recorded_at = now()
-        where node_id = any({{ text_array(touched) }});
+        {%- set touched = nodes_touched_by(selected_resources) -%}
+        {%- for pipeline in pipelines_of(selected_resources) -%}
+            {%- do ensure_marts_schema(pipeline) -%}
+            {{ begin_audits_of(pipeline, touched) }}
+        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
 
 
 {% macro record_audits(results) -%}
     {%- if runs_nodes() -%}
-        {%- set outcomes = [] -%}
-        {#- --empty builds hold no rows: what passes on them says nothing of the load. -#}
-        {%- if not (flags.EMPTY or flags.SAMPLE) -%}
-            {%- for result in results if result.node.unique_id in audited_nodes() -%}
-                {%- do outcomes.append(result) -%}
-            {%- endfor -%}
-        {%- endif -%}
-        {%- if outcomes and landed_run() %}
-        update {{ audit_results_table() }} as audit
-        set
-            status = outcome.status,
-            failures = outcome.failures,
-            message = outcome.message,
-            recorded_at = now()
-        from (
-            values
-            {% for result in outcomes -%}
-            (
-                {{ text_literal(result.node.unique_id) }},
-                {{ text_literal(result.status) }},
-                {{ result.failures if result.failures is not none else 'null' }}::bigint,
-                {{ text_literal(outcome_message(result)) }}
-            ){{ ',' if not loop.last }}
-            {% endfor %}
-        ) as outcome (node_id, status, failures, message)
-        where
-            audit.node_id = outcome.node_id
-            -- A load that landed while the models ran is not the one that they read.
-            and audit.run_id = {{ landed_run() }};
-        {%- endif %}
-        {{ align_audits_with_load() }}
+        {%- for pipeline in pipelines_of(selected_resources) -%}
+            {{ record_audits_of(pipeline, results) }}
+        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
 
 
+{% macro begin_audits_of(pipeline, touched) %}
+    create table if not exists {{ audit_results_table(pipeline) }} (
+        node_id text primary key,
+        resource_type text not null,
+        name text not null,
+        status text not null,
+        severity text,
+        failures bigint,
+        message text,
+        run_id text not null,
+        recorded_at timestamptz not null
+    );
+    {{ align_audits_with_load(pipeline) }}
+    update {{ audit_results_table(pipeline) }}
+    set
+        status = 'not run',
+        failures = null,
+        message = null,
+        recorded_at = now()
+    where node_id = any({{ text_array(touched) }});
+{% endmacro %}
+
+
+{% macro record_audits_of(pipeline, results) -%}
+    {%- set outcomes = [] -%}
+    {%- set nodes = audited_nodes(pipeline) -%}
+    {#- --empty builds hold no rows: what passes on them says nothing of the load. -#}
+    {%- if not (flags.EMPTY or flags.SAMPLE) -%}
+        {%- for result in results if result.node.unique_id in nodes -%}
+            {%- do outcomes.append(result) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if outcomes and landed_run(pipeline) %}
+    update {{ audit_results_table(pipeline) }} as audit
+    set
+        status = outcome.status,
+        failures = outcome.failures,
+        message = outcome.message,
+        recorded_at = now()
+    from (
+        values
+        {% for result in outcomes -%}
+        (
+            {{ text_literal(result.node.unique_id) }},
+            {{ text_literal(result.status) }},
+            {{ result.failures if result.failures is not none else 'null' }}::bigint,
+            {{ text_literal(outcome_message(result)) }}
+        ){{ ',' if not loop.last }}
+        {% endfor %}
+    ) as outcome (node_id, status, failures, message)
+    where
+        audit.node_id = outcome.node_id
+        -- A load that landed while the models ran is not the one that they read.
+        and audit.run_id = {{ landed_run(pipeline) }};
+    {%- endif %}
+    {{ align_audits_with_load(pipeline) }}
+{%- endmacro %}
+
+
 {#- Drops rows of other loads and of nodes that are gone; enters nodes not run yet. -#}
-{% macro align_audits_with_load() -%}
-    {%- set nodes = audited_nodes() -%}
-    {%- if not landed_run() or not nodes %}
-        delete from {{ audit_results_table() }};
+{% macro align_audits_with_load(pipeline) -%}
+    {%- set nodes = audited_nodes(pipeline) -%}
+    {%- if not landed_run(pipeline) or not nodes %}
+        delete from {{ audit_results_table(pipeline) }};
     {%- else %}
-        delete from {{ audit_results_table() }}
+        delete from {{ audit_results_table(pipeline) }}
         where
-            run_id is distinct from {{ landed_run() }}
+            run_id is distinct from {{ landed_run(pipeline) }}
             or node_id <> all({{ text_array(nodes) }});
 
-        insert into {{ audit_results_table() }} (
+        insert into {{ audit_results_table(pipeline) }} (
             node_id, resource_type, name, status, severity, run_id, recorded_at
         )
         select
@@ -102,7 +119,7 @@
             ){{ ',' if not loop.last }}
             {% endfor %}
         ) as node (node_id, resource_type, name, severity)
-        cross join (select {{ landed_run() }} as run_id) as load
+        cross join (select {{ landed_run(pipeline) }} as run_id) as load
         where load.run_id is not null
         on conflict (node_id) do update set
             resource_type = excluded.resource_type,
@@ -148,14 +165,35 @@
 {%- endmacro %}
 
 
-{% macro audited_nodes() -%}
+{% macro audited_nodes(pipeline=none) -%}
     {%- set nodes = {} -%}
     {%- for node_id, node in graph.nodes.items()
         if node.package_name == project_name
-        and node.resource_type in ('model', 'seed', 'test') -%}
+        and node.resource_type in ('model', 'seed', 'test')
+        and pipeline in (none, pipeline_of(node)) -%}
         {%- do nodes.update({node_id: node}) -%}
     {%- endfor -%}
     {{ return(nodes) }}
+{%- endmacro %}
+
+
+{#- By its folder; a generic test has the folder of the file that declares it. -#}
+{% macro pipeline_of(node) -%}
+    {{ return(
+        'consolidation'
+        if 'consolidation' in node.fqn[:-1] or 'legacy_chat' in node.fqn[:-1]
+        else 'migration'
+    ) }}
+{%- endmacro %}
+
+
+{% macro pipelines_of(node_ids) -%}
+    {%- set pipelines = [] -%}
+    {%- for node_id, node in audited_nodes().items()
+        if node_id in node_ids and pipeline_of(node) not in pipelines -%}
+        {%- do pipelines.append(pipeline_of(node)) -%}
+    {%- endfor -%}
+    {{ return(pipelines | sort) }}
 {%- endmacro %}
 
 
@@ -166,16 +204,26 @@
 
 
 {#- The run of the current load as SQL; none as long as nothing has been loaded. -#}
-{% macro landed_run() -%}
+{% macro landed_run(pipeline) -%}
     {%- set loads = adapter.get_relation(
-        database=target.database, schema=schema_prefix() ~ 'staging', identifier='loads'
+        database=target.database,
+        schema=schema_prefix() ~ 'staging',
+        identifier='legacy_loads' if pipeline == 'consolidation' else 'loads'
     ) -%}
     {{ return('(select max(run_id) from ' ~ loads ~ ')' if loads else none) }}
 {%- endmacro %}
 
 
-{% macro ensure_marts_schema() -%}
-    {%- set marts = schema_prefix() ~ 'marts' -%}
+{#- As dbt_project.yml has them. -#}
+{% macro marts_schema_of(pipeline) -%}
+    {{ return(
+        schema_prefix() ~ ('consolidated' if pipeline == 'consolidation' else 'marts')
+    ) }}
+{%- endmacro %}
+
+
+{% macro ensure_marts_schema(pipeline) -%}
+    {%- set marts = marts_schema_of(pipeline) -%}
     {%- if not adapter.check_schema_exists(target.database, marts) -%}
         {%- do adapter.create_schema(
             api.Relation.create(database=target.database, schema=marts)
@@ -184,10 +232,10 @@
 {%- endmacro %}
 
 
-{% macro audit_results_table() -%}
+{% macro audit_results_table(pipeline) -%}
     {{ return(api.Relation.create(
         database=target.database,
-        schema=schema_prefix() ~ 'marts',
+        schema=marts_schema_of(pipeline),
         identifier='audit_results'
     )) }}
 {%- endmacro %}

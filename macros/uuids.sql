@@ -42,3 +42,15 @@
 {% macro media_namespace() -%}
     5d9b2a4e-7c1f-5e0a-9f3b-2a6c8d4e1b70
 {%- endmacro %}
+
+
+{#- The namespace of unlinked sessions. Never change it: they would get new ids. -#}
+{% macro unlinked_session_namespace() -%}
+    0b6f1c52-93a4-5d7e-8e21-4c5a7f90d318
+{%- endmacro %}
+
+
+{#- The namespace of voice notes whose own id is taken. Never change it. -#}
+{% macro voice_note_namespace() -%}
+    c8d20e9b-6a15-5f43-b7d4-19e3a65f0c72
+{%- endmacro %}

@@ -321,9 +321,11 @@ def _created_query(connection: Connection, summary: Summary, name: str) -> sql.C
 
 
 def _created_columns(connection: Connection, table: str) -> str:
-    """Name the specified members of a created row; has_image may not be kept live."""
+    """Name the specified members of a created row; some may not be kept live."""
     if table == "chats":
-        return "live.id, live.booking_id"
+        if has_column(connection, settings.live_schema(), table, "booking_id"):
+            return "live.id, live.booking_id"
+        return "live.id, null::uuid as booking_id"
     if table == "media":
         return "live.id, live.chat_message_id as message_id, live.media_type"
     if has_column(connection, settings.live_schema(), table, "has_image"):

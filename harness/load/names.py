@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from harness import settings
 from harness.load.errors import DumpError
 from harness.load.schema import Table
 
@@ -18,6 +19,11 @@ OWN_TABLES = (
     "loads",
     "bookings_created",
     "user_id_mapping",
+)
+#: The landing tables of the other pipeline, which stand in the same schema.
+LEGACY_LANDING_TABLES = tuple(
+    settings.legacy_landing(name)
+    for name in (*settings.LEGACY_TABLES, "tables", "loads")
 )
 #: The column that numbers the rows, and those that PostgreSQL keeps for itself.
 _RESERVED_COLUMNS = frozenset(
@@ -37,6 +43,11 @@ def check_names(table: Table) -> None:
         raise DumpError(
             f"the dump's table {table.name} has the name of a table that every load "
             f"writes. {_ADVICE}"
+        )
+    if table.name in LEGACY_LANDING_TABLES:
+        raise DumpError(
+            f"the dump's table {table.name} has the name of a table that consolidating "
+            f"a legacy chat system lands. {_ADVICE}"
         )
     _check_length(table.name, f"the name of the table {table.name}")
     columns = [column.name for column in table.columns]

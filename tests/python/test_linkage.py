@@ -339,6 +339,28 @@ def test_a_target_that_needs_bookings_refuses_participants(
     assert "booking_id" in publishing.check_target(connection, how)["chats"]
 
 
+def test_a_target_without_bookings_takes_participants(connection: Connection) -> None:
+    """As one whose team has keyed its chats anew, and dropped the column."""
+    target.create(connection, by_participants=True)
+    connection.execute("alter table chats drop column booking_id")
+    run_id = world.land(
+        connection,
+        chats=[world.chat(1), world.chat(2)],
+        messages=[world.message(1, 1), world.message(2, 2)],
+        bookings=[world.booking(1)],
+    )
+    target.fill(connection)
+    world.build_marts(connection, run_id, Linkage("participants"))
+    plan = world.publish(connection)
+    assert [t.insert for t in plan.tables] == [1, 2, 0]
+    assert "idx_chats_booking_id" not in {change.name for change in plan.changes}
+    assert validate.validate(connection).is_valid
+    done = rollback.rollback(connection)
+    assert done.deleted == 3
+    assert done.proof
+    assert done.proof.holds
+
+
 def test_participants_with_a_live_chat_of_their_own_are_told(
     connection: Connection,
 ) -> None:

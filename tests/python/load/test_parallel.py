@@ -225,8 +225,10 @@ def test_an_iteration_that_is_given_up_leaves_no_process() -> None:
     assert is_gone(pid, seconds=0.2)
 
 
+#: In the background, where CI may run, Ctrl-C is ignored unless a process says no.
 _WAITS_FOR_STANDARD_INPUT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from harness.load.dumps import find_dumps
 from harness.load.parallel import ParallelReader
 tables = {"chat", "message", "booking", "buyer", "stylist"}
