@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from harness import linkage, settings, target
+from harness import linkage, settings
 from harness.database import Connection
 from harness.published import INDEXES, Index, PublishedTable
 from harness.queries import query
@@ -42,15 +42,15 @@ def missing_changes(connection: Connection) -> list[Change]:
     does without is not asked for.
     """
     present = {tuple(row) for row in connection.execute(query("live_keys")).fetchall()}
-    tables = linkage.tables(connection)
-    columns = {
-        table.name: {column.name for column in target.describe(connection, table.name)}
-        for table in tables
-    }
-    indexes = [index for index in INDEXES if set(index.columns) <= columns[index.table]]
+    columns = dict(connection.execute(query("live_column_names")).fetchall())
+    indexes = [
+        index
+        for index in INDEXES
+        if set(index.columns) <= set(columns.get(index.table, ()))
+    ]
     return [
         change
-        for signatures, change in _specified(tables, indexes)
+        for signatures, change in _specified(linkage.tables(connection), indexes)
         if not present & set(signatures)
     ]
 
