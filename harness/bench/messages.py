@@ -54,7 +54,8 @@ _PHRASES = (
     "Vi sees -- ha en fin dag /* smil */",
     "Ok",
 )
-_TABLES = """\
+#: The chat system's tables, as mysqldump writes them.
+TABLES = """\
 DROP TABLE IF EXISTS `booking`;
 CREATE TABLE `booking` (
   `id` varchar(36) NOT NULL,
@@ -86,6 +87,8 @@ CREATE TABLE `message` (
   `created_at` datetime(6) NOT NULL,
   PRIMARY KEY (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+"""
+_BEFORE_ROWS = """\
 
 LOCK TABLES `message` WRITE;
 /*!40000 ALTER TABLE `message` DISABLE KEYS */;
@@ -126,7 +129,7 @@ def write(folder: Path, rows: int) -> Files:
     """Write a dump with this many messages into ``folder``, and its COPY text."""
     dump, copy = folder / "chat_system.sql", folder / "message.copy"
     with dump.open("wb") as dump_file, copy.open("wb") as copy_file:
-        dump_file.write(_HEADER.encode() + _TABLES.encode())
+        dump_file.write((_HEADER + TABLES + _BEFORE_ROWS).encode())
         _write_rows(dump_file, copy_file, rows)
         dump_file.write(_TRAILER.encode())
     (folder / "bookings-created.json").write_text('{"results": []}')

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from harness.bench.messages import TABLES
+
 _SEED = 4
 _FIRST_DAY = datetime(2024, 1, 1)
 _ROWS_IN_A_STATEMENT = 500
@@ -29,36 +31,6 @@ _WORDS = [
     "C:\\\\bilder",
 ]
 
-_TABLES = """\
-CREATE TABLE `booking` (
-  `id` varchar(36) NOT NULL,
-  `buyer_id` varchar(36) NOT NULL,
-  `stylist_id` varchar(36) NOT NULL,
-  `status` varchar(20) NOT NULL,
-  `created_at` datetime(6) NOT NULL,
-  PRIMARY KEY (`id`)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
-CREATE TABLE `chat` (
-  `id` varchar(36) NOT NULL,
-  `booking_id` varchar(36) DEFAULT NULL,
-  `buyer_id` varchar(36) NOT NULL,
-  `stylist_id` varchar(36) NOT NULL,
-  `is_active` tinyint(4) NOT NULL DEFAULT 1,
-  `created_at` datetime(6) NOT NULL,
-  `updated_at` datetime(6) NOT NULL,
-  PRIMARY KEY (`id`)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
-CREATE TABLE `message` (
-  `id` varchar(36) NOT NULL,
-  `chat_id` varchar(36) NOT NULL,
-  `message` text NOT NULL,
-  `is_from` varchar(255) NOT NULL,
-  `is_unread` tinyint(4) NOT NULL DEFAULT 1,
-  `is_image` tinyint(4) NOT NULL DEFAULT 0,
-  `created_at` datetime(6) NOT NULL,
-  PRIMARY KEY (`id`)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
-"""
 _HEADER = """\
 -- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)
 /*!50503 SET NAMES utf8mb4 */;
@@ -108,7 +80,7 @@ def write(
     found = Source(folder / "chat_system.sql", folder / "bookings-created.json")
     numbers, messages = range(1, chats + 1), chats * messages_each
     with found.dump.open("w", encoding="utf-8") as dump:
-        dump.write(_HEADER + _TABLES)
+        dump.write(_HEADER + TABLES)
         for table, rows in (
             ("booking", map(_booking, numbers)),
             ("chat", map(_chat, numbers)),
