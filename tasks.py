@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
@@ -17,9 +18,12 @@ from harness import (
     comparing,
     consolidation,
     database,
+    delivery,
     embedded,
     metrics,
     migration,
+    pipelines,
+    references,
     settings,
     stages,
     status,
@@ -28,12 +32,17 @@ from harness import preflight as preflights
 from harness.assess import as_dict, print_assessment
 from harness.backup import commands as backups_
 from harness.bench import load as bench
+from harness.bench import policies as policies_bench
 from harness.cli import file_argument, task
 from harness.console import Console
+from harness.cutover import commands as cutovers
 from harness.errors import UsageError
 from harness.linkage import parse as parse_linkage
 from harness.load.dumps import require_dumps
 from harness.load.selection import parse_tables
+from harness.pipelines import CONSOLIDATION
+from harness.references import printing as references_printing
+from harness.security import check as security_check_
 from harness.stages import Inputs
 from harness.validate import require_valid
 
@@ -50,6 +59,7 @@ LINKAGE_HELP = {
     "dbt_project.yml says",
     "linkage-merge": "with infer: a chat that gets no booking goes into another",
 }
+DATABASE_HELP = "another database of the embedded server, such as a demo's"
 TABLES_HELP = "land these tables, chat,message, or '*' for all; else the models'"
 
 
@@ -189,15 +199,7 @@ def audit_live(_: Context) -> None:
 @task(help={"json": "print the checks as JSON"})
 def preflight(_: Context, json: bool = False) -> None:
     """Look for all that could stop a publish, and change nothing; exit 3 when found."""
-    console = Console(quiet=json)
-    session = stages.open_session(console, "preflight", names_run=False)
-    found = preflights.run(session.connection, session.target)
-    if json:
-        console.result(_as_json(found.as_dict()))
-    else:
-        preflights.print_preflight(console, found)
-    preflights.require(found)
-    console.note("next: ./inv publish")
+    _preflight("preflight", as_json=json)
 
 
 @task(name="publish", help={"execute": EXECUTE_HELP})
@@ -205,7 +207,7 @@ def publish_(_: Context, execute: bool = False) -> None:
     """Publish the marts into the live tables, in one transaction."""
     session = stages.open_session(Console(), "publish", exclusive=execute)
     if not execute:
-        migration.print_plan(session, stages.plan_publish(session))
+        delivery.print_plan(session, stages.plan_publish(session))
         session.console.note("next: ./inv publish --execute")
         return
     stages.preflight(session, needs_backup=True)
@@ -221,18 +223,7 @@ def publish_(_: Context, execute: bool = False) -> None:
 )
 def validate(_: Context, in_use: bool = False, json: bool = False) -> None:
     """Compare every live row with the source; exit 3 when not valid."""
-    console = Console(quiet=json)
-    session = stages.open_session(console, "validate")
-    validation = stages.run_validate(session, in_use=in_use)
-    if json:
-        console.result(_as_json(validation.result))
-    else:
-        console.table(
-            ("live table", *validation.findings["chats"]),
-            [(name, *found.values()) for name, found in validation.findings.items()],
-        )
-        migration.write(session, validation.run_id)
-    require_valid(validation)
+    _validate("validate", in_use=in_use, as_json=json)
 
 
 @task(
@@ -246,10 +237,12 @@ def rollback(
     _: Context, execute: bool = False, run: str | None = None, force: bool = False
 ) -> None:
     """Take back exactly what a run published: rows, constraints, indexes."""
-    session = stages.open_session(Console(), "rollback", exclusive=execute)
+    session = stages.open_session(
+        Console(), "rollback", exclusive=execute, of_newest=True
+    )
     work = stages.run_rollback if execute else stages.plan_rollback
     done = work(session, run, force=force)
-    migration.print_rollback(session, done)
+    delivery.print_rollback(session, done)
     if execute:
         migration.write(session, done.run_id)
     else:
@@ -265,10 +258,12 @@ def rollback(
 )
 def backup(_: Context, execute: bool = False, file: str | None = None) -> None:
     """Copy the live tables into a private schema, verified by a trial restore."""
-    session = stages.open_session(Console(), "backup", exclusive=execute)
+    session = stages.open_session(
+        Console(), "backup", exclusive=execute, of_newest=True
+    )
     if execute:
         backups_.run_backup(session, file_argument(file))
-        session.console.note("next: ./inv publish")
+        session.console.note(f"next: {pipelines.current().command('publish')}")
     else:
         backups_.plan_backup(session)
         archive = f" --file {shlex.quote(file)}" if file else ""
@@ -286,7 +281,9 @@ def backups(
     _: Context, json: bool = False, drop: str | None = None, execute: bool = False
 ) -> None:
     """List the backups, and whether each counts for publishing now."""
-    session = stages.open_session(Console(quiet=json), "backups", exclusive=execute)
+    session = stages.open_session(
+        Console(quiet=json), "backups", exclusive=execute, of_newest=True
+    )
     if drop:
         backups_.drop_backup(session, drop, execute=execute)
     elif json:
@@ -307,7 +304,9 @@ def restore_(
     _: Context, backup: str | None = None, execute: bool = False, force: bool = False
 ) -> None:
     """Bring the live tables back to a backup: rows, keys, policies, grants."""
-    session = stages.open_session(Console(), "restore", exclusive=execute)
+    session = stages.open_session(
+        Console(), "restore", exclusive=execute, of_newest=True
+    )
     if execute:
         backups_.run_restore(session, backup, force=force)
     else:
@@ -317,8 +316,12 @@ def restore_(
 @task()
 def artifacts(_: Context) -> None:
     """Write the landed run's artifacts again: JSON files, log, report."""
-    session = stages.open_session(Console(), "artifacts")
-    migration.finish(session, stages.landed_run(session), next_command=None)
+    session = stages.open_session(Console(), "artifacts", of_newest=True)
+    run_id = stages.landed_run(session)
+    if pipelines.current() is CONSOLIDATION:
+        consolidation.finish(session, run_id, next_command=None)
+    else:
+        migration.finish(session, run_id, next_command=None)
 
 
 @task(
@@ -331,7 +334,7 @@ def artifacts(_: Context) -> None:
 def metrics_(_: Context, run: str | None = None, json: bool = False) -> None:
     """Say how fast, how clean and how safe a run is, and which alerts it raises."""
     console = Console(quiet=json)
-    session = stages.open_session(console, "metrics", names_run=False)
+    session = stages.open_session(console, "metrics", names_run=False, of_newest=True)
     found = metrics.read_metrics(session.connection, run)
     console.result(_as_json(found) if json else metrics.as_text(found))
 
@@ -340,7 +343,7 @@ def metrics_(_: Context, run: str | None = None, json: bool = False) -> None:
 def status_(_: Context, json: bool = False) -> None:
     """Say what is landed, built, published and validated, and what comes next."""
     console = Console(quiet=json)
-    session = stages.open_session(console, "status")
+    session = stages.open_session(console, "status", of_newest=True)
     found = status.read_status(session.connection)
     console.result(_as_json(found.as_dict()) if json else found.as_text())
 
@@ -431,6 +434,63 @@ def bench_load(
     console.table(("what", "median", "in COPYs", "peak memory"), report.as_rows())
 
 
+@task(
+    name="legacy-references",
+    positional=["path"],
+    iterable=["exclude"],
+    help={
+        "path": "a folder or file of the application's sources",
+        "exclude": "pass over such paths, 'supabase/migrations/*'; may be given again",
+        "all-files": "look at what git ignores and at build output as well",
+        "json": "print the references as JSON",
+    },
+)
+def legacy_references(
+    _: Context,
+    path: str,
+    exclude: list[str],
+    all_files: bool = False,
+    json: bool = False,
+) -> None:
+    """List a source tree's uses of legacy tables, buckets and routes; exit 3 if any."""
+    console = Console(quiet=json)
+    root = Path(file_argument(path) or path)
+    found = references.find(root, all_files=all_files, exclude=exclude)
+    if json:
+        console.result(_as_json(references_printing.as_dict(found)))
+    else:
+        references_printing.print_references(console, found)
+    references.require_none(found)
+
+
+@task(
+    help={
+        "messages": "how many messages the tables hold",
+        "repetitions": "how often each query is run; the medians are compared",
+        "any-server": "measure on a server that is not the embedded one",
+        "json": "print the report as JSON",
+    }
+)
+def bench_policies(
+    _: Context,
+    messages: int = 1_000_000,
+    repetitions: int = 15,
+    any_server: bool = False,
+    json: bool = False,
+) -> None:
+    """Measure reading one chat under the policies against reading it without any."""
+    console = Console(quiet=json)
+    to = database.target()
+    console.header("bench.policies", str(to))
+    report = policies_bench.measure(
+        to, console, messages=messages, repetitions=repetitions, any_server=any_server
+    )
+    if json:
+        console.result(_as_json(report.as_dict()))
+        return
+    console.table(policies_bench.COLUMNS, report.as_rows())
+
+
 @task()
 def docs(_: Context) -> None:
     """Write the dbt docs as one static page."""
@@ -476,17 +536,19 @@ def db_stop(_: Context) -> None:
         step.detail = "stopped" if embedded.stop() else "it was not running"
 
 
-@task()
-def db_env(_: Context) -> None:
+@task(help={"database": DATABASE_HELP})
+def db_env(_: Context, database: str | None = None) -> None:
     """Print the target's variables for eval, starting the embedded server if needed."""
-    for name, value in database.target().environment.items():
+    for name, value in _target(database).environment.items():
         print(f"export {name}={shlex.quote(value)}")
 
 
-@task(help={"command": "run this SQL and exit"})
-def db_psql(_: Context, command: str | None = None) -> None:
+@task(help={"command": "run this SQL and exit", "database": DATABASE_HELP})
+def db_psql(
+    _: Context, command: str | None = None, database: str | None = None
+) -> None:
     """Open psql on the target."""
-    to = database.target()
+    to = _target(database)
     arguments = ["psql", to.url, *(["-c", command] if command else [])]
     sys.stdout.flush()
     os.execv(str(embedded.binary("psql")), arguments)  # noqa: S606 - psql takes over
@@ -501,18 +563,54 @@ def db_reset(_: Context) -> None:
     console.note("next: ./inv db.start")
 
 
-@task(help={"linkage": "fit the tables to this linkage; else to that of the marts"})
-def target_create(_: Context, linkage: str | None = None) -> None:
+@task(
+    help={
+        "linkage": "fit the tables to this linkage; else to that of the marts",
+        "supabase": "and stand-ins for Supabase's roles, auth and storage",
+    }
+)
+def target_create(
+    _: Context, linkage: str | None = None, supabase: bool = False
+) -> None:
     """Make the application's tables for a rehearsal, where there are none."""
     how = parse_linkage(linkage) if linkage else None
     session = stages.open_session(
         Console(), "target.create", names_run=False, exclusive=True
     )
     stages.create_target(session, how)
+    if supabase:
+        consolidation.make_standins(session)
     session.console.note("next: ./inv load --dump FILE")
 
 
-@task()
+@task(
+    pipeline=CONSOLIDATION,
+    help={"execute": EXECUTE_HELP, "in-use": IN_USE_HELP},
+)
+def consolidate(_: Context, execute: bool = False, in_use: bool = False) -> None:
+    """Carry legacy messages and voice notes over: land to validate, as one command."""
+    session = stages.open_session(
+        Console(), "consolidate", names_run=False, exclusive=True
+    )
+    consolidation.consolidate(session, execute=execute, in_use=in_use)
+
+
+@task(pipeline=CONSOLIDATION)
+def consolidate_demo(_: Context) -> None:
+    """Run the whole consolidation on a sample, in a database of its own."""
+    to = consolidation.demo_target()
+    session = stages.open_session(
+        Console(), "consolidate.demo", names_run=False, exclusive=True
+    )
+    consolidation.load_sample(session)
+    consolidation.consolidate(session, execute=True)
+    if to.is_embedded:
+        name = to.parameters["dbname"]
+        session.console.note(f'next: eval "$(./inv db.env --database {name})"')
+    session.console.note("then: ./inv status, ./inv cutover, ./inv rollback")
+
+
+@task(pipeline=CONSOLIDATION)
 def consolidate_land(_: Context) -> None:
     """Land the legacy messages and voice notes of a live database, in one snapshot."""
     session = stages.open_session(
@@ -523,30 +621,136 @@ def consolidate_land(_: Context) -> None:
         ("table", "rows"),
         [(name, state.rows) for name, state in landed.tables.items()],
     )
+    session.console.note(
+        "next: ./inv consolidate.audit-landing, then ./inv consolidate.build"
+    )
+
+
+@task(pipeline=CONSOLIDATION)
+def consolidate_audit_landing(_: Context) -> None:
+    """Check what is landed of the legacy tables with Great Expectations."""
+    session = stages.open_session(Console(), "consolidate.audit-landing")
+    stages.audit(session, "landing")
     session.console.note("next: ./inv consolidate.build")
 
 
 @task(
+    pipeline=CONSOLIDATION,
     help={
         "select": "build only these nodes, in dbt's selection syntax",
         "unit-tests": "run the models' unit tests as well, as plain dbt build does",
-    }
+    },
 )
 def consolidate_build(
     _: Context, select: str | None = None, unit_tests: bool = False
 ) -> None:
     """Build and test the dbt models that consolidate what is landed."""
-    session = stages.open_session(
-        Console(), "consolidate.build", names_run=False, exclusive=True
-    )
+    session = stages.open_session(Console(), "consolidate.build", exclusive=True)
     arguments = ["--select", *select.split()] if select else []
     consolidation.build(session, arguments, with_unit_tests=unit_tests)
     if not select:
-        session.console.table(
-            ("table", "read", "kept", "merged", "skipped"),
-            consolidation.reconciliation(session.connection),
+        consolidation.print_reconciliation(session)
+    session.console.note("next: ./inv consolidate.publish")
+
+
+@task(pipeline=CONSOLIDATION, help={"json": "print the checks as JSON"})
+def consolidate_preflight(_: Context, json: bool = False) -> None:
+    """Look for all that could stop the consolidation's publish; exit 3 when found."""
+    _preflight("consolidate.preflight", as_json=json)
+
+
+@task(pipeline=CONSOLIDATION, help={"execute": EXECUTE_HELP})
+def consolidate_publish(_: Context, execute: bool = False) -> None:
+    """Publish the new chat system: rows, keys, policies, in one transaction."""
+    session = stages.open_session(Console(), "consolidate.publish", exclusive=execute)
+    if not execute:
+        delivery.print_plan(session, stages.plan_publish(session))
+        session.console.note("next: ./inv consolidate.publish --execute")
+        return
+    consolidation.make_tables(session)
+    stages.preflight(session, needs_backup=True)
+    plan = stages.run_publish(session)
+    consolidation.finish(
+        session, plan.run_id, next_command="./inv consolidate.validate"
+    )
+
+
+@task(pipeline=CONSOLIDATION)
+def consolidate_audit_live(_: Context) -> None:
+    """Check the new chat system's tables with Great Expectations, after a publish."""
+    session = stages.open_session(Console(), "consolidate.audit-live")
+    stages.audit(session, "live")
+    session.console.note("next: ./inv consolidate.validate")
+
+
+@task(
+    pipeline=CONSOLIDATION,
+    help={
+        "in-use": IN_USE_HELP,
+        "json": "print consolidation-validation-results.json",
+    },
+)
+def consolidate_validate(_: Context, in_use: bool = False, json: bool = False) -> None:
+    """Compare every row of the new chat system with the legacy rows; exit 3 if not."""
+    _validate("consolidate.validate", in_use=in_use, as_json=json)
+
+
+@task(
+    pipeline=CONSOLIDATION,
+    help={
+        "execute": "do it; without it the plan is printed",
+        "undo": "take the views away and the tables back, or print the plan of it",
+    },
+)
+def cutover(_: Context, execute: bool = False, undo: bool = False) -> None:
+    """Put views in the place of the legacy tables, which move to a private archive."""
+    task = "cutover --undo" if undo else "cutover"
+    session = stages.open_session(Console(), task, exclusive=execute)
+    cutovers.run(session, undo=undo, execute=execute)
+
+
+@task(pipeline=CONSOLIDATION, help={"json": "print the checks as JSON"})
+def security_check(_: Context, json: bool = False) -> None:
+    """Show, as each role, that nobody reaches another's chats; exit 3 if one does."""
+    console = Console(quiet=json)
+    session = stages.open_session(console, "security.check")
+    found = consolidation.check_security(session, required=False)
+    if json:
+        console.result(_as_json(found.as_dict()))
+    else:
+        security_check_.print_check(console, found)
+    security_check_.require(found)
+
+
+def _preflight(task_name: str, *, as_json: bool) -> None:
+    console = Console(quiet=as_json)
+    session = stages.open_session(console, task_name, names_run=False)
+    found = preflights.run(session.connection, session.target)
+    if as_json:
+        console.result(_as_json(found.as_dict()))
+    else:
+        preflights.print_preflight(console, found)
+    preflights.require(found)
+    console.note(f"next: {pipelines.current().command('publish')}")
+
+
+def _validate(task_name: str, *, in_use: bool, as_json: bool) -> None:
+    console = Console(quiet=as_json)
+    session = stages.open_session(console, task_name)
+    validation = stages.run_validate(session, in_use=in_use)
+    if as_json:
+        console.result(_as_json(validation.result))
+    else:
+        console.table(
+            ("live table", *next(iter(validation.findings.values()))),
+            [(name, *found.values()) for name, found in validation.findings.items()],
         )
-    session.console.note("next: ./inv db.psql")
+        migration.write(session, validation.run_id)
+    require_valid(validation)
+
+
+def _target(name: str | None) -> database.Target:
+    return database.of_embedded(name) if name else database.target()
 
 
 def _as_json(value: Any) -> str:
@@ -586,7 +790,7 @@ def _collect() -> Collection:
         migrate,
         demo,
     )
-    for body in (docs, lint, run_tests):
+    for body in (cutover, legacy_references, docs, lint, run_tests):
         top.add_task(body)
     groups = {
         "audit": {"landing": audit_landing, "live": audit_live},
@@ -598,13 +802,26 @@ def _collect() -> Collection:
             "reset": db_reset,
         },
         "target": {"create": target_create},
-        "consolidate": {"land": consolidate_land, "build": consolidate_build},
-        "bench": {"load": bench_load},
+        "consolidate": {
+            "demo": consolidate_demo,
+            "land": consolidate_land,
+            "audit-landing": consolidate_audit_landing,
+            "build": consolidate_build,
+            "preflight": consolidate_preflight,
+            "publish": consolidate_publish,
+            "audit-live": consolidate_audit_live,
+            "validate": consolidate_validate,
+        },
+        "security": {"check": security_check},
+        "bench": {"load": bench_load, "policies": bench_policies},
     }
     for name, members in groups.items():
         group = Collection(name)
         for member, body in members.items():
             group.add_task(body, name=member)
+        if name == "consolidate":
+            # ./inv consolidate itself, as the group's own task.
+            group.add_task(consolidate, name="run", default=True)
         top.add_collection(group)
     return top
 

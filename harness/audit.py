@@ -1,9 +1,11 @@
 """Runs Great Expectations: checkpoint ``landing`` before dbt, ``live`` after publish.
 
-What is expected stands in ``gx/``; this module gives it a connection, runs it, and says
-in the project's own words what did not hold. The connection is read-only and its search
-path is the checkpoint's schema, so that no suite names a schema. Writes the Data Docs
-into the folder that it is given, and nothing else: no table, and nothing below ``gx/``.
+The consolidation has its own two, ``consolidation_landing`` and ``consolidation_live``:
+the pipeline at work decides. What is expected stands in ``gx/``; this module gives it a
+connection, runs it, and says in the project's own words what did not hold. The
+connection is read-only and its search path is the checkpoint's schema, so that no suite
+names a schema. Writes the Data Docs into the folder that it is given, and nothing else:
+no table, and nothing below ``gx/``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import database, settings
+from harness import database, pipelines, settings
 from harness.console import counted
 from harness.errors import HarnessError, Refused, UsageError, one_line
 
@@ -43,10 +45,30 @@ TABLES: dict[str, tuple[str, ...]] = {
         "media",
         "published_rows",
     ),
+    "consolidation_landing": (
+        "legacy_loads",
+        "legacy_tables",
+        "legacy_profiles",
+        "legacy_bookings",
+        "legacy_messages",
+        "legacy_voice_notes",
+        "legacy_chat_sessions",
+        "legacy_chat_messages",
+    ),
+    "consolidation_live": (
+        "profiles",
+        "bookings",
+        "chat_sessions",
+        "chat_messages",
+        "published_rows",
+    ),
 }
+_NAMES = ("landing", "live")
 _MISSING_REMEDY = {
     "landing": "Load a dump first: ./inv load --dump FILE",
     "live": "Load a dump and publish it first: ./inv migrate --dump FILE --execute",
+    "consolidation_landing": "Land the legacy tables first: ./inv consolidate.land",
+    "consolidation_live": "Publish them first: ./inv consolidate --execute",
 }
 _DATASOURCE = "target"
 _SAMPLE_VALUES = 5
@@ -136,22 +158,25 @@ class AuditResult:
 def run_checkpoint(name: str, *, run_id: str, docs_dir: Path) -> AuditResult:
     """Run a checkpoint on the target and write its Data Docs below ``docs_dir``.
 
-    ``name`` is ``landing`` or ``live``. The results of both, and of earlier audits of
-    the same folder, share its index. A failed expectation is no error here: the caller
-    looks at ``passed``. Raises ``UsageError`` for another name, ``NothingToAudit`` when
-    a table is missing, and ``AuditError`` when the checkpoint itself cannot run.
+    ``name`` is ``landing`` or ``live``, of the pipeline at work. The results of both,
+    and of earlier audits of the same folder, share its index. A failed expectation is
+    no error here: the caller looks at ``passed``. Raises ``UsageError`` for another
+    name, ``NothingToAudit`` when a table is missing, and ``AuditError`` when the
+    checkpoint itself cannot run.
     """
-    if name not in TABLES:
+    if name not in _NAMES:
         raise UsageError(
-            f"there is no checkpoint {name!r}; the checkpoints are {', '.join(TABLES)}."
+            f"there is no checkpoint {name!r}; the checkpoints are {', '.join(_NAMES)}."
         )
+    checkpoint = _checkpoint(name)
     target = database.target()
-    _require_tables(name, target)
+    _require_tables(checkpoint, target)
     docs_dir = docs_dir.resolve()
     docs_dir.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with _quiet():
-        result = _run(name, run_id, _connection_url(name, target), docs_dir)
+        url = _connection_url(checkpoint, target)
+        result = _run(name, run_id, url, docs_dir)
     failed, mild = _sort(_findings(result))
     return AuditResult(
         name=name,
@@ -191,12 +216,14 @@ def _run(name: str, run_id: str, url: str, docs_dir: Path) -> CheckpointResult:
     context = open_context(url, docs_dir)
     try:
         with closing(context.data_sources.get(_DATASOURCE).get_execution_engine()):
-            return context.checkpoints.get(name).run(run_id=run_identifier(run_id))
+            checkpoint = context.checkpoints.get(_checkpoint(name))
+            return checkpoint.run(run_id=run_identifier(run_id))
     except (GreatExpectationsError, TestConnectionError) as error:
         reason = one_line(error)
         raise AuditError(
             f"checkpoint {name} could not run: {reason}. The database was only read. "
-            f"Remove the cause, then run: ./inv audit.{name}"
+            "Remove the cause, then run: "
+            f"{pipelines.current().command(f'audit.{name}')}"
         ) from error
 
 
@@ -211,33 +238,39 @@ def run_identifier(run_id: str) -> RunIdentifier:
     return RunIdentifier(run_name=run_id, run_time=datetime.now(timezone.utc))
 
 
-def _schemas(name: str) -> list[str]:
-    if name == "landing":
+def _checkpoint(name: str) -> str:
+    """What the checkpoint of the pipeline at work is called in ``gx/``."""
+    at_work = pipelines.current()
+    return name if at_work is pipelines.MIGRATION else f"{at_work.name}_{name}"
+
+
+def _schemas(checkpoint: str) -> list[str]:
+    if checkpoint.endswith("landing"):
         return [settings.staging_schema()]
     return [settings.live_schema(), settings.ledger_schema()]
 
 
-def _require_tables(name: str, target: database.Target) -> None:
+def _require_tables(checkpoint: str, target: database.Target) -> None:
     with database.connect(target) as connection:
         rows = connection.execute(
             "select wanted from unnest(%s::text[]) as wanted where not exists ("
             " select from pg_class inner join pg_namespace"
             " on pg_class.relnamespace = pg_namespace.oid"
             " where relname = wanted and nspname = any(%s))",
-            [list(TABLES[name]), _schemas(name)],
+            [list(TABLES[checkpoint]), _schemas(checkpoint)],
         ).fetchall()
     if rows:
         raise NothingToAudit(
-            f"checkpoint {name} reads {', '.join(row[0] for row in rows)}, which "
-            f"{' and '.join(_schemas(name))} of {target} lack. Nothing was changed. "
-            f"{_MISSING_REMEDY[name]}"
+            f"checkpoint {checkpoint} reads {', '.join(row[0] for row in rows)}, which "
+            f"{' and '.join(_schemas(checkpoint))} of {target} lack. Nothing was "
+            f"changed. {_MISSING_REMEDY[checkpoint]}"
         )
 
 
-def _connection_url(name: str, target: database.Target) -> str:
+def _connection_url(checkpoint: str, target: database.Target) -> str:
     """Name the target for SQLAlchemy: read-only, in the checkpoint's schemas."""
     path = ",".join(
-        '"{}"'.format(schema.replace('"', '""')) for schema in _schemas(name)
+        '"{}"'.format(schema.replace('"', '""')) for schema in _schemas(checkpoint)
     )
     escaped = path.replace("\\", "\\\\").replace(" ", "\\ ")
     options = [

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from harness import hashing, ledger, settings, target
+from harness import hashing, ledger, pipelines, settings, target
 from harness.database import Connection
 from harness.live_values import as_live, is_same, source_hash
-from harness.published import TABLES, PublishedTable
+from harness.published import PublishedTable
 from harness.queries import query
 
 #: What becomes of a row, as the decisions' tables and the ledger name it.
@@ -92,7 +92,8 @@ def classify(
     transaction ends. ``columns`` are those that will be published;
     ``hashing.fix_session`` must have been called.
     """
-    connection.execute(_candidates(connection, table, columns))
+    compose = _extensions if table.extends else _candidates
+    connection.execute(compose(connection, table, columns))
     name = relation(table.name)
     connection.execute(sql.SQL("analyze {}").format(name))
     counts = dict.fromkeys(ACTIONS, 0)
@@ -125,16 +126,16 @@ def _listed(
 
 
 def live_hash(
-    connection: Connection, table: str, alias: str, owner: sql.Composable
+    connection: Connection, table: PublishedTable, alias: str, owner: sql.Composable
 ) -> sql.Composable:
     """Compose the hash of a live row by the columns that its run hashed.
 
     ``owner`` is the SQL of the run's id. Null where a column of then is gone, so that
     such a row passes for changed.
     """
-    live = {column.name for column in target.describe(connection, table)}
+    live = {column.name for column in target.describe(connection, table.live_name)}
     return _by_run(
-        ledger.published_columns(connection, "hashed_columns", table),
+        ledger.published_columns(connection, "hashed_columns", table.name),
         owner,
         lambda names: (
             hashing.content_hash(alias, names) if set(names) <= live else _NULL
@@ -168,29 +169,29 @@ def _by_run(
 def _candidates(
     connection: Connection, table: PublishedTable, columns: list[str]
 ) -> sql.Composed:
-    live = {c.name: c for c in target.describe(connection, table.name)}
+    live = {c.name: c for c in target.describe(connection, table.live_name)}
     owner = sql.Identifier("owned", "run_id")
     keys = _unique_keys(connection, table, columns)
     obstacles = [
         *(_null_obstacle(live[column]) for column in columns),
         *(_length_obstacle(live[column]) for column in columns),
         *(_value_obstacle(live[column]) for column in columns),
+        *(_range_obstacle(live[column], table.columns[column]) for column in columns),
         *(
             _parent_obstacle(column, parent)
             for column, parent in table.references.items()
         ),
         *map(_key_obstacles, keys),
-        *_check_obstacles(connection, table.name, live, columns),
+        *_check_obstacles(connection, table.live_name, live, columns),
     ]
     return query(
         "candidates",
         candidates=relation(table.name),
-        table=sql.Identifier(table.name),
-        table_name=sql.Literal(table.name),
+        **relations(table),
         is_identical=sql.SQL(" and ").join(
             is_same("mart", live[column], "present") for column in columns
         ),
-        live_hash=live_hash(connection, table.name, "present", owner),
+        live_hash=live_hash(connection, table, "present", owner),
         source_hash=_by_run(
             ledger.published_columns(connection, "published_columns", table.name),
             owner,
@@ -206,6 +207,44 @@ def _candidates(
         ),
         obstacles=sql.SQL("\n").join(o for o in obstacles if o is not None),
     )
+
+
+def _extensions(
+    connection: Connection, table: PublishedTable, columns: list[str]
+) -> sql.Composed:
+    live = {c.name: c for c in target.describe(connection, table.live_name)}
+    column = live[table.extended_column]
+    connection.execute(
+        query(
+            "extensions",
+            **relations(table),
+            extending=sql.Identifier(pipelines.current().marts(), table.name),
+            inserting=sql.Identifier(pipelines.current().marts(), table.live_name),
+            decided=relation(table.live_name),
+            column=sql.Identifier(column.name),
+        )
+    )
+    return query(
+        "candidates_extensions",
+        candidates=relation(table.name),
+        **relations(table),
+        column=sql.Identifier(column.name),
+        value=as_live("mart", column),
+    )
+
+
+def relations(table: PublishedTable) -> dict[str, sql.Composable]:
+    """Name the mart, the live table and the ledger's word for both, as queries do.
+
+    Of a mart that extends, what it brings forward is put together for each publish.
+    """
+    return {
+        "mart": sql.Identifier("pg_temp", f"source_{table.name}")
+        if table.extends
+        else sql.Identifier(pipelines.current().marts(), table.name),
+        "target": sql.Identifier(settings.live_schema(), table.live_name),
+        "table_name": sql.Literal(table.name),
+    }
 
 
 def _null_obstacle(column: target.Column) -> sql.Composed | None:
@@ -242,12 +281,24 @@ def _value_obstacle(column: target.Column) -> sql.Composed | None:
     )
 
 
+def _range_obstacle(column: target.Column, kind: str) -> sql.Composed | None:
+    """A number that the live column's narrower type does not hold."""
+    if kind != "bigint" or column.type_name != "integer":
+        return None
+    return sql.SQL(
+        "when mart.{} not between -2147483648 and 2147483647 then {}"
+    ).format(
+        sql.Identifier(column.name),
+        f"its {column.name} is beyond the live type {column.type_name}",
+    )
+
+
 def _parent_join(column: str, parent: str) -> sql.Composed:
     """Join the parent: live, or for a table of ours among the candidates too."""
     known = sql.SQL("select id from {}").format(
         sql.Identifier(settings.live_schema(), parent)
     )
-    if parent in {table.name for table in TABLES}:
+    if parent in {table.name for table in pipelines.current().tables}:
         known += sql.SQL(" union select id from {} where action = 'insert'").format(
             relation(parent)
         )
@@ -275,7 +326,7 @@ def _unique_keys(
     if table.unique_together:
         keys.add(table.unique_together)
     for kind, name, key, _ in connection.execute(query("live_keys")).fetchall():
-        if kind == "unique" and name == table.name and key:
+        if kind == "unique" and name == table.live_name and key:
             keys.add(tuple(key.split(",")))
     return sorted(key for key in keys if set(key) <= set(columns) and key != ("id",))
 
@@ -300,7 +351,7 @@ def _key_joins(table: str, key: tuple[str, ...]) -> sql.Composed:
         )
         for schema, order, alias in (
             (settings.live_schema(), "", _holder(key)),
-            (settings.marts_schema(), " order by created_at, id", _first(key)),
+            (pipelines.current().marts(), " order by created_at, id", _first(key)),
         )
     ]
     return sql.SQL("\n").join(joins)

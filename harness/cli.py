@@ -20,6 +20,7 @@ from invoke.exceptions import Exit, ParseError
 
 from harness.database import lost_connections_named
 from harness.errors import HarnessError
+from harness.pipelines import MIGRATION, Pipeline, working_on
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -50,17 +51,22 @@ def _usage_errors() -> Iterator[None]:
         ) from None
 
 
-def task(help: Mapping[str, str] | None = None, **options: Any) -> Callable[..., Any]:
+def task(
+    help: Mapping[str, str] | None = None,
+    pipeline: Pipeline = MIGRATION,
+    **options: Any,
+) -> Callable[..., Any]:
     """Make a task whose ``HarnessError`` becomes one sentence and an exit code.
 
-    ``help`` explains each of the task's flags; ``options`` are Invoke's.
+    ``help`` explains each of the task's flags; it works on ``pipeline``; ``options``
+    are Invoke's.
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
-                with lost_connections_named():
+                with lost_connections_named(), working_on(pipeline):
                     return body(*args, **kwargs)
             except HarnessError as error:
                 raise Exit(f"error: {error}", code=error.exit_code) from error

@@ -122,6 +122,14 @@ def target() -> Target:
     return Target(embedded.start(), is_embedded=True)
 
 
+def of_embedded(name: str) -> Target:
+    """Name another database of the embedded server, which is started if need be.
+
+    Raises what ``embedded.start`` raises.
+    """
+    return Target({**embedded.start(), "dbname": name}, is_embedded=True)
+
+
 def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection:
     """Open a connection to the target.
 

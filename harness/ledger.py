@@ -19,7 +19,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from harness import __version__, settings, variables
+from harness import __version__, pipelines, settings, variables
 from harness.database import Connection
 from harness.errors import Refused
 from harness.memory import peak_memory_bytes
@@ -30,16 +30,8 @@ LOCK_NAMESPACE = 0x63617272
 MIGRATION_LOCK = 1
 LEDGER_LOCK = 2
 
-MIGRATION = "migration"
-CONSOLIDATION = "consolidation"
-#: Of each pipeline, the table that names the landed run, and the task that lands one.
-_LANDINGS = {
-    MIGRATION: ("loads", "./inv load --dump FILE"),
-    CONSOLIDATION: ("legacy_loads", "./inv consolidate.land"),
-}
-
 #: The ledger's migrations in their order: files of ``harness/sql``, each applied once.
-_MIGRATIONS = ("ledger_1", "ledger_2")
+_MIGRATIONS = ("ledger_1", "ledger_2", "ledger_3")
 
 
 @dataclass(frozen=True)
@@ -133,10 +125,8 @@ def is_current(connection: Connection) -> bool:
     return _version(connection) == len(_MIGRATIONS)
 
 
-def begin_run(
-    connection: Connection, run_id: str, *, pipeline: str, target: str
-) -> None:
-    """Enter a run that has just loaded its input.
+def begin_run(connection: Connection, run_id: str, *, target: str) -> None:
+    """Enter a run of the pipeline at work that has just loaded its input.
 
     ``target`` is the database as it may be printed, without a password.
     """
@@ -146,7 +136,14 @@ def begin_run(
             " code_version, target, vars)"
             " values (%s, %s, now(), 'loaded', %s, %s, %s, %s)"
         ).format(_table("runs")),
-        [run_id, pipeline, operator(), code_version(), target, Jsonb(_configuration())],
+        [
+            run_id,
+            pipelines.current().name,
+            operator(),
+            code_version(),
+            target,
+            Jsonb(_configuration()),
+        ],
     )
 
 
@@ -226,16 +223,16 @@ def add_validation(
     )
 
 
-def current_run(connection: Connection, pipeline: str = MIGRATION) -> Run:
-    """Find the run whose input is landed now.
+def current_run(connection: Connection) -> Run:
+    """Find the run of the pipeline at work whose input is landed now.
 
     Raises ``Refused`` when nothing has been loaded, or the server has lost it.
     """
-    run = find_current_run(connection, pipeline)
+    run = find_current_run(connection)
     if run is not None:
         return run
-    command = _LANDINGS[pipeline][1]
-    if _landing_is_lost(connection, pipeline):
+    command = pipelines.current().command("load")
+    if _landing_is_lost(connection):
         raise Refused(
             "the landing tables are empty: the server ended abnormally since the load, "
             "and they are unlogged. Nothing was changed. Load again, and build: "
@@ -246,9 +243,9 @@ def current_run(connection: Connection, pipeline: str = MIGRATION) -> Run:
     )
 
 
-def _landing_is_lost(connection: Connection, pipeline: str) -> bool:
+def _landing_is_lost(connection: Connection) -> bool:
     """Whether a load stands without its row, as after a crash of the server."""
-    loads = sql.Identifier(settings.staging_schema(), _LANDINGS[pipeline][0])
+    loads = sql.Identifier(settings.staging_schema(), pipelines.current().loads)
     row = connection.execute(
         "select to_regclass(%s) is not null", [loads.as_string(connection)]
     ).fetchone()
@@ -260,14 +257,14 @@ def _landing_is_lost(connection: Connection, pipeline: str) -> bool:
             "select exists (select from {} where pipeline = %s)"
             " and not exists (select from {})"
         ).format(_table("runs"), loads),
-        [pipeline],
+        [pipelines.current().name],
     ).fetchone()
     return bool(found and found[0])
 
 
-def find_current_run(connection: Connection, pipeline: str = MIGRATION) -> Run | None:
-    """Find the run whose input is landed now, if there is one."""
-    landing = sql.Identifier(settings.staging_schema(), _LANDINGS[pipeline][0])
+def find_current_run(connection: Connection) -> Run | None:
+    """Find the run of the pipeline at work whose input is landed now, if any is."""
+    landing = sql.Identifier(settings.staging_schema(), pipelines.current().loads)
     row = connection.execute(
         "select to_regclass(%s) is not null", [landing.as_string(connection)]
     ).fetchone()
@@ -280,6 +277,12 @@ def find_current_run(connection: Connection, pipeline: str = MIGRATION) -> Run |
         ).format(_table("runs"), landing)
     ).fetchone()
     return Run(*found) if found else None
+
+
+def newest_pipeline(connection: Connection) -> pipelines.Pipeline:
+    """The pipeline of the newest run in this database; the migration without one."""
+    runs = recent_runs(connection, 1)
+    return pipelines.PIPELINES[runs[0].pipeline] if runs else pipelines.MIGRATION
 
 
 def recent_runs(connection: Connection, count: int = 10) -> Sequence[Run]:
@@ -308,6 +311,11 @@ def published_columns(
         query("published_columns"), {"which": which, "table": table}
     ).fetchall()
     return dict(rows)
+
+
+def rows_stand(connection: Connection) -> bool:
+    """Whether any row that a run of ours published still stands."""
+    return bool(connection.execute(query("standing_rows")).fetchall())
 
 
 def step_detail(

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 import psycopg
 from psycopg import sql
 
-from harness import hashing, ledger, settings
+from harness import cutover, hashing, ledger, settings
 from harness.database import Connection, committed, is_lost, said_by
 from harness.errors import HarnessError, Refused
 from harness.hashing import TableState
@@ -179,7 +179,9 @@ def _land_tables(connection: Connection) -> dict[str, TableState]:
 def _selection(connection: Connection, name: str) -> sql.Composed:
     """Compose the query of a table's rows; raises ``Refused`` when it does not fit."""
     table = TABLES[name]
-    schema = settings.legacy_schema() if table.is_legacy else settings.live_schema()
+    schema = (
+        cutover.legacy_schema(connection) if table.is_legacy else settings.live_schema()
+    )
     relation = sql.Identifier(schema, name)
     present = dict(
         connection.execute(
@@ -239,7 +241,7 @@ def _describe(
             " clock_timestamp() as landed_at, %s::text as legacy_schema,"
             " %s::text as live_schema"
         ).format(_new("loads")),
-        [run_id, settings.legacy_schema(), settings.live_schema()],
+        [run_id, cutover.legacy_schema(connection), settings.live_schema()],
     )
     connection.execute(
         sql.SQL("create unlogged table {} (table_name text, rows bigint)").format(
@@ -275,11 +277,11 @@ def _enter(
     started: datetime,
     tables: Mapping[str, TableState],
 ) -> None:
-    ledger.begin_run(connection, run_id, pipeline=ledger.CONSOLIDATION, target=target)
+    ledger.begin_run(connection, run_id, target=target)
     record = ledger.StepRecord(
         rows=tables["messages"].rows + tables["voice_notes"].rows,
         detail={
-            "legacy_schema": settings.legacy_schema(),
+            "legacy_schema": cutover.legacy_schema(connection),
             "live_schema": settings.live_schema(),
             "tables": {
                 name: {"rows": state.rows, "content_hash": state.content_hash}

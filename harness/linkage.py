@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness import published, settings
+from harness import pipelines, settings
 from harness.database import Connection
 from harness.errors import UsageError
+from harness.published import PublishedTable
 from harness.queries import query
 from harness.variables import default_linkage
 
@@ -87,6 +88,9 @@ def built(connection: Connection) -> Linkage:
     return Linkage(*(row or default_linkage()))
 
 
-def tables(connection: Connection) -> tuple[published.PublishedTable, ...]:
-    """The published tables, keyed as the marts' linkage keys them."""
-    return published.tables(by_participants=built(connection).by_participants)
+def tables(connection: Connection) -> tuple[PublishedTable, ...]:
+    """The tables of the pipeline at work, keyed as the marts' linkage keys them."""
+    at_work = pipelines.current()
+    if at_work is pipelines.MIGRATION and built(connection).by_participants:
+        return pipelines.by_participants(at_work.tables)
+    return at_work.tables

@@ -8,7 +8,7 @@ it for longer. ``retried`` runs such a transaction again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 import psycopg
@@ -23,6 +23,9 @@ from harness.queries import query
 #: server's ``deadlock_timeout`` (1 s), so that in a deadlock ours is the one to give up
 #: and never a statement of the application.
 LOCK_TIMEOUT = "800ms"
+_LOCK_SECONDS = 0.8
+#: Seconds between two looks at a lock that is not waited for.
+_BREATH_SECONDS = 0.01
 #: Seconds to wait before each further attempt.
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -42,31 +45,75 @@ def limit_waiting(connection: Connection) -> None:
     connection.execute(sql.SQL("set local lock_timeout to {}").format(LOCK_TIMEOUT))
 
 
-def lock_tables(connection: Connection, tables: Sequence[str]) -> None:
+def lock_tables(
+    connection: Connection, tables: Iterable[str], *, exclusively: Collection[str] = ()
+) -> None:
     """Keep everybody else from writing these live tables until the transaction ends.
 
-    Readers go on; writers wait. All tables are locked in one order. One that our role
-    may refer to but neither update nor delete from is left out: only adding a key may
-    lock it. Raises ``psycopg.errors.LockNotAvailable`` when that takes too long.
+    Readers go on, but for those of the tables that are locked ``exclusively``; writers
+    wait. All tables are locked in one order, and all within ``LOCK_TIMEOUT``. One that
+    our role may refer to but neither update nor delete from is left out: only adding a
+    key may lock it. Raises ``psycopg.errors.LockNotAvailable`` when that takes too
+    long.
     """
-    names = [
-        sql.Identifier(settings.live_schema(), name) for name in sorted(set(tables))
-    ]
+    ends_at = time.monotonic() + _LOCK_SECONDS
+    for name in _lockable(connection, {*tables, *exclusively}):
+        left = max(1, round((ends_at - time.monotonic()) * 1000))
+        is_exclusive = name.as_string() in {_live(t).as_string() for t in exclusively}
+        connection.execute(
+            sql.SQL(
+                "set local lock_timeout to {left}; lock table {name} in {mode} mode"
+            ).format(
+                left=sql.Literal(f"{left}ms"),
+                name=name,
+                mode=sql.SQL(
+                    "access exclusive" if is_exclusive else "share row exclusive"
+                ),
+            )
+        )
+    limit_waiting(connection)
+
+
+def take_over(connection: Connection, tables: Iterable[str]) -> None:
+    """Keep readers away, too, of tables that are locked against writers already.
+
+    Waiting for that would make a victim of whoever has read such a table and writes it
+    now: the server ends one who waits for a lock of ours while we wait for theirs. So
+    this asks again and again, for as long as ``LOCK_TIMEOUT``, and never waits. Raises
+    ``psycopg.errors.LockNotAvailable`` when somebody always reads.
+    """
+    ends_at = time.monotonic() + _LOCK_SECONDS
+    for name in _lockable(connection, tables):
+        statement = sql.SQL("lock table {} in access exclusive mode nowait").format(
+            name
+        )
+        while True:
+            try:
+                with connection.transaction():
+                    connection.execute(statement)
+                break
+            except psycopg.errors.LockNotAvailable:
+                if time.monotonic() > ends_at:
+                    raise
+                time.sleep(_BREATH_SECONDS)
+
+
+def _lockable(connection: Connection, tables: Iterable[str]) -> list[sql.Identifier]:
+    """The tables that our role may lock, in one order."""
+    names = [_live(name) for name in sorted(set(tables))]
     allowed = connection.execute(
         "select has_table_privilege(name, 'update, delete, truncate')"
         " from unnest(%s::text[]) with ordinality as named (name, position)"
         " order by position",
         [[name.as_string(connection) for name in names]],
     ).fetchall()
-    lockable = [
+    return [
         name for name, (is_allowed,) in zip(names, allowed, strict=True) if is_allowed
     ]
-    if lockable:
-        connection.execute(
-            sql.SQL("lock table {} in share row exclusive mode").format(
-                sql.SQL(", ").join(lockable)
-            )
-        )
+
+
+def _live(name: str) -> sql.Identifier:
+    return sql.Identifier(settings.live_schema(), name)
 
 
 def retried(

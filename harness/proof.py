@@ -108,7 +108,13 @@ def prove(connection: Connection, run_id: str) -> Proof | None:
     saved = _find(connection, backup_id)
     differences: tuple[str, ...] = ()
     if saved and not is_same:
-        kept = backup.objects_of(connection, saved)
+        # A backup holds tables, too, that the run reads and never writes.
+        others = set(saved.names) - set(before["tables"])
+        kept = [
+            each
+            for each in backup.objects_of(connection, saved)
+            if each.table not in others
+        ]
         differences = tuple(structure.differences(kept, standing))
     tables = tuple(
         _table(connection, name, then, saved) for name, then in before["tables"].items()

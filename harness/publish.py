@@ -9,6 +9,7 @@ none. ``preview`` does the same work and takes it back.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,16 +26,18 @@ from harness import (
     ledger,
     linkage,
     locks,
+    pipelines,
     proof,
-    published,
+    security,
     settings,
     target,
+    triggers,
 )
 from harness.candidates import TablePlan
 from harness.database import Connection, committed, said_by, take_back
 from harness.errors import CheckFailed, HarnessError, Refused
 from harness.live_values import as_live, as_text, source_hash
-from harness.published import FITTING_TYPES, TABLES, PublishedTable
+from harness.published import FITTING_TYPES, PublishedTable
 from harness.queries import query
 from harness.variables import thresholds
 
@@ -91,10 +94,14 @@ def check_target(
     table and the column. Writes nothing.
     """
     target.require_tables(connection)
-    by_participants = (how or linkage.built(connection)).by_participants
-    tables = published.tables(by_participants=by_participants)
+    if how and how.by_participants:
+        tables = pipelines.by_participants(pipelines.current().tables)
+    else:
+        tables = (
+            linkage.tables(connection) if how is None else pipelines.current().tables
+        )
     columns = {table.name: _check_table(connection, table) for table in tables}
-    if by_participants:
+    if any(table.unique_together for table in tables):
         _require_no_booking(connection)
     return columns
 
@@ -121,15 +128,19 @@ def publish(connection: Connection, on_wait: locks.OnWait | None = None) -> Plan
     rows would fail; ``PublishFailed`` when the database refuses. Then nothing is
     changed.
     """
+    attempts = itertools.count()
 
     def attempt() -> Plan:
         started = datetime.now(timezone.utc)
+        # Readers go on until keys and policies come. Where somebody always reads, that
+        # moment never comes: then they wait from the beginning.
+        keeps_readers = next(attempts) == 0
         with committed(connection):
-            return _publish(connection, started)
+            return _publish(connection, started, keeps_readers=keeps_readers)
 
     with _explained():
         return locks.retried(
-            connection, attempt, tables=[t.name for t in TABLES], on_wait=on_wait
+            connection, attempt, tables=pipelines.current().written, on_wait=on_wait
         )
 
 
@@ -142,16 +153,17 @@ def _explained() -> Iterator[None]:
         raise PublishFailed(
             f"publishing failed in the database: {said_by(error)}. The transaction "
             "was rolled back, nothing was changed. Mend the cause and run: "
-            "./inv publish"
+            f"{pipelines.current().command('publish')}"
         ) from error
 
 
 def _plan(
-    connection: Connection, *, locked: bool = False
+    connection: Connection, *, locked: bool = False, keeps_readers: bool = True
 ) -> tuple[Plan, dict[str, list[str]]]:
     """Decide what happens to each row; returns the columns to publish as well.
 
-    With ``locked`` nobody else writes the live tables from here on.
+    With ``locked`` nobody else writes the live tables from here on, nor reads, without
+    ``keeps_readers``, those that will be changed.
     """
     locks.limit_waiting(connection)
     hashing.fix_session(connection)
@@ -161,55 +173,66 @@ def _plan(
     ledger.require_live_schema(connection)
     _hold_marts(connection)
     require_audited(connection, run.run_id)
+    if not locked:
+        # To look ahead: what a stage of its own makes for good, before the backup.
+        target.make_missing(connection)
     columns = check_target(connection)
-    missing = tuple(constraints.missing_changes(connection))
+    missing = tuple(missing_changes(connection))
+    written = pipelines.current().written
     if locked:
-        locks.lock_tables(connection, [*_written(), *constraints.parents(missing)])
+        locks.lock_tables(
+            connection,
+            [*written, *constraints.parents(missing)],
+            exclusively=() if keeps_readers else constraints.altered(missing),
+        )
     tables = tuple(
         candidates.classify(connection, table, columns[table.name])
         for table in linkage.tables(connection)
     )
     _require_few_errors(connection, tables)
-    inserted = sum(table.insert for table in tables)
-    return Plan(run.run_id, tables, missing if inserted else ()), columns
+    is_wanted = pipelines.current().always_completes or any(t.insert for t in tables)
+    return Plan(run.run_id, tables, missing if is_wanted else ()), columns
+
+
+def missing_changes(connection: Connection) -> list[constraints.Change]:
+    """Find what the live schema lacks of the pipeline's keys, indexes and policies."""
+    missing = constraints.missing_changes(connection)
+    if pipelines.current() is pipelines.CONSOLIDATION:
+        missing += security.missing_changes(connection)
+    return missing
 
 
 def _hold_marts(connection: Connection) -> None:
     """Keep a dbt build from replacing the marts between two looks at them."""
-    names = ("loaded_run", "audit_results", *_written())
+    marts = pipelines.current().marts()
+    tables = (table.name for table in pipelines.current().tables)
+    names = ("loaded_run", "audit_results", *tables)
     rows = connection.execute(
         "select relname from pg_class where relnamespace = to_regnamespace("
         "quote_ident(%s)) and relkind in ('r', 'v') and relname = any(%s)",
-        [settings.marts_schema(), list(names)],
+        [marts, list(names)],
     ).fetchall()
     if rows:
         connection.execute(
             sql.SQL("lock table {} in access share mode").format(
-                sql.SQL(", ").join(
-                    sql.Identifier(settings.marts_schema(), name) for (name,) in rows
-                )
+                sql.SQL(", ").join(sql.Identifier(marts, name) for (name,) in rows)
             )
         )
 
 
-def _written() -> list[str]:
-    return [table.name for table in TABLES]
-
-
-def _publish(connection: Connection, started: datetime) -> Plan:
+def _publish(connection: Connection, started: datetime, *, keeps_readers: bool) -> Plan:
     """Plan under locks and write; the caller commits."""
-    plan, columns = _plan(connection, locked=True)
+    plan, columns = _plan(connection, locked=True, keeps_readers=keeps_readers)
     saved = backup.require_verified(connection).backup_id if plan.writes else None
-    live = {
-        table.name: [column.name for column in target.describe(connection, table.name)]
-        for table in TABLES
-    }
+    live = _live_columns(connection)
     hashed = _as_before(connection, plan.run_id, "hashed_columns", live)
     compared = _as_before(connection, plan.run_id, "published_columns", columns)
-    before = proof.state(connection, hashed) if plan.writes else None
+    whole = {name: hashed[name] for name in pipelines.current().written}
+    before = proof.state(connection, whole) if plan.writes else None
     _write(connection, plan, _Columns(columns, hashed, compared))
     # Keys cannot be added while deferred checks of the application's are pending.
     connection.execute("set constraints all immediate")
+    locks.take_over(connection, constraints.altered(plan.changes))
     constraints.apply(connection, plan.run_id, plan.changes)
     if plan.writes:
         _analyze(connection)
@@ -228,10 +251,23 @@ def _publish(connection: Connection, started: datetime) -> Plan:
     return plan
 
 
+def _live_columns(connection: Connection) -> dict[str, list[str]]:
+    """The columns that a live row of each mart is hashed by: all, unless it extends."""
+    return {
+        table.name: list(table.columns)
+        if table.extends
+        else [column.name for column in target.describe(connection, table.live_name)]
+        for table in pipelines.current().tables
+    }
+
+
 def _analyze(connection: Connection) -> None:
     """Gather statistics on what has grown at a blow, for users and for ourselves."""
     ours = sql.Identifier(settings.ledger_schema(), "published_rows")
-    live = (sql.Identifier(settings.live_schema(), name) for name in _written())
+    live = (
+        sql.Identifier(settings.live_schema(), name)
+        for name in pipelines.current().written
+    )
     connection.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join([ours, *live])))
 
 
@@ -245,15 +281,41 @@ def _write(connection: Connection, plan: Plan, columns: _Columns) -> None:
             ),
             [run_id],
         )
-    connection.execute(query("record_existing", run_id=sql.Literal(run_id)))
-    parts = {table.name: _parts(connection, table, run_id, columns) for table in TABLES}
-    for name in ("keep_before", "update_rows", "publish_rows", "supersede_rows"):
-        for table in TABLES:
-            connection.execute(query(name, **parts[table.name]))
+    connection.execute(
+        query(f"record_existing_{pipelines.current().name}", run_id=sql.Literal(run_id))
+    )
+    tables = pipelines.current().tables
+    parts = {table.name: _parts(connection, table, run_id, columns) for table in tables}
+    for table in tables:
+        connection.execute(query("keep_before", **parts[table.name]))
+    for table in tables:
+        _update(connection, plan, table, parts[table.name])
+    for name in ("publish_rows", "supersede_rows"):
+        for table in tables:
+            if not (table.extends and name == "publish_rows"):
+                connection.execute(query(name, **parts[table.name]))
     # An application's trigger on one table may write another: hashes come last.
     for name in ("record_published", "record_failed", "record_left"):
-        for table in TABLES:
+        for table in tables:
             connection.execute(query(name, **parts[table.name]))
+
+
+def _update(
+    connection: Connection,
+    plan: Plan,
+    table: PublishedTable,
+    parts: dict[str, sql.Composable],
+) -> None:
+    """Bring rows of earlier runs to what the source says now, or others forward.
+
+    Of a row that is not ours nothing changes but the time that it is brought to: the
+    application's triggers, which may stamp another, are kept out of it.
+    """
+    if not table.extends:
+        connection.execute(query("update_rows", **parts))
+    elif any(each.name == table.name and each.update for each in plan.tables):
+        with triggers.off(connection, table.live_name):
+            connection.execute(query("update_rows", **parts))
 
 
 def _as_before(
@@ -278,9 +340,14 @@ def _parts(
     columns: _Columns,
 ) -> dict[str, sql.Composable]:
     """The pieces of SQL that writing one table is composed of."""
-    live = {c.name: c for c in target.describe(connection, table.name)}
+    live = {c.name: c for c in target.describe(connection, table.live_name)}
     chosen = columns.written[table.name]
-    kept = [name for name, column in live.items() if not column.is_generated]
+    # What an update may change is kept: of a row that is not ours that is one column.
+    kept = [
+        name
+        for name, column in live.items()
+        if not column.is_generated and (not table.extends or name in chosen)
+    ]
     assignments = [
         sql.SQL("{} = {}").format(sql.Identifier(name), as_live("mart", live[name]))
         for name in chosen
@@ -288,8 +355,7 @@ def _parts(
     ]
     return {
         "run_id": sql.Literal(run_id),
-        "table": sql.Identifier(table.name),
-        "table_name": sql.Literal(table.name),
+        **candidates.relations(table),
         "candidates": candidates.relation(table.name),
         "before": sql.Identifier("pg_temp", f"before_{table.name}"),
         "columns": sql.SQL(", ").join(sql.Identifier(name) for name in chosen),
@@ -303,7 +369,7 @@ def _parts(
 
 def require_audited(connection: Connection, run_id: str) -> None:
     """Raise ``Refused`` unless the marts are the run's and passed every audit."""
-    marts = settings.marts_schema()
+    marts, command = pipelines.current().marts(), pipelines.current().command
     row = connection.execute(
         "select to_regclass(%s) is not null and to_regclass(%s) is not null",
         [f'"{marts}".loaded_run', f'"{marts}".audit_results'],
@@ -312,7 +378,7 @@ def require_audited(connection: Connection, run_id: str) -> None:
     if not built or built[0] != run_id:
         raise Refused(
             f"the marts are not built from the landed run {run_id}. Nothing was "
-            "changed. Run: ./inv build (or dbt build)"
+            f"changed. Run: {command('build')} (or dbt build)"
         )
     failures = connection.execute(query("failed_audits")).fetchall()
     if failures:
@@ -320,29 +386,33 @@ def require_audited(connection: Connection, run_id: str) -> None:
         more = f" and {len(failures) - 5} more" if len(failures) > 5 else ""
         raise Refused(
             f"{len(failures)} of the audits have not passed: {names}{more}. Nothing "
-            "was changed. Mend the cause and run: ./inv build"
+            f"was changed. Mend the cause and run: {command('build')}"
         )
     landing = ledger.step_status(connection, run_id, "audit.landing")
     if landing == "failed":
         raise Refused(
             "the landing checkpoint has failed for this run. Nothing was changed. "
-            "Mend the input, load it again and run: ./inv audit.landing"
+            f"Mend the input, load it again and run: {command('audit.landing')}"
         )
 
 
 def _check_table(connection: Connection, table: PublishedTable) -> list[str]:
-    live = target.describe(connection, table.name)
+    live = target.describe(connection, table.live_name)
     names = target.check_columns(
-        table.name, live, list(table.columns), set(table.optional)
+        table.live_name,
+        live,
+        list(table.columns),
+        set(table.optional),
+        is_inserted=not table.extends,
     )
     for column in live:
         wanted = table.columns.get(column.name)
         if wanted and not _fits(wanted, column):
             raise target.TargetDoesNotFit(
-                f"the live column {settings.live_schema()}.{table.name}.{column.name} "
-                f"is {column.type_name}, which cannot hold a {wanted} exactly. Nothing "
-                "was changed. Change its type, or name the right database, and run "
-                "again."
+                f"the live column {settings.live_schema()}.{table.live_name}"
+                f".{column.name} is {column.type_name}, which cannot hold a {wanted} "
+                "exactly. Nothing was changed. Change its type, or name the right "
+                "database, and run again."
             )
     return names
 
@@ -370,9 +440,10 @@ def _fits(wanted: str, column: target.Column) -> bool:
 
 
 def _require_few_errors(connection: Connection, tables: tuple[TablePlan, ...]) -> None:
-    row = connection.execute(query("error_counts")).fetchone()
+    at_work = pipelines.current()
+    row = connection.execute(query(f"error_counts_{at_work.name}")).fetchone()
     read, rejected = row if row else (0, 0)
-    failed = sum(table.failed for table in tables if table.name != "media")
+    failed = sum(table.failed for table in tables if table.name in at_work.counted)
     limit = thresholds().max_error_rate
     if read and (rejected + failed) / read > limit:
         worst = {

@@ -1,123 +1,96 @@
-"""What the migration publishes: tables, columns, references, keys and indexes.
+"""The words in which a pipeline says what it publishes: tables, columns, indexes.
 
-Only declarations, after the specification (phase 6, "Database Validation" and "Index
-Creation") and the contracts of the marts. Nothing here touches a database.
+Only declarations; ``pipelines.py`` makes them. Nothing here touches a database.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A mart and the live table of the same name.
+    """A mart and the live table that it is published into.
 
-    ``columns`` maps each column to its type in the mart; those in ``optional`` are
-    published where the live table has them. ``references`` maps a column to the live
-    table whose ``id`` it names; ``unique`` lists columns that no two rows may share,
+    ``name`` is the mart's, and what the ledger calls its rows; ``live`` is the live
+    table's where that is another. ``columns`` maps each column to its type in the mart;
+    those in ``optional`` are published where the live table has them. ``references``
+    maps a column to the live table whose ``id`` it names, ``further_references`` those
+    that the live table has and the mart has not; ``key_names`` and ``on_delete`` map
+    such a column to the name of its foreign key and to what that does when the parent
+    goes, as PostgreSQL writes it. ``unique`` lists columns that no two rows may share,
     ``unique_together`` columns whose combination none may share.
+
+    A mart that ``extends`` holds no rows of its own: it brings existing live rows
+    forward to a newer time in its only other column, and touches nothing else of them.
     """
 
     name: str
-    columns: dict[str, str]
+    columns: Mapping[str, str]
     optional: frozenset[str] = frozenset()
-    references: dict[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
+    further_references: Mapping[str, str] = field(default_factory=dict)
+    key_names: Mapping[str, str] = field(default_factory=dict)
+    on_delete: Mapping[str, str] = field(default_factory=dict)
     unique: tuple[str, ...] = ()
     unique_together: tuple[str, ...] = ()
+    live: str = ""
+    extends: bool = False
 
+    @property
+    def live_name(self) -> str:
+        """What the live table is called."""
+        return self.live or self.name
 
-#: In the order of their references: a parent before its children.
-TABLES: tuple[PublishedTable, ...] = (
-    PublishedTable(
-        name="chats",
-        columns={
-            "id": "uuid",
-            "booking_id": "uuid",
-            "customer_id": "uuid",
-            "stylist_id": "uuid",
-            "created_at": "timestamptz",
-            "updated_at": "timestamptz",
-        },
-        optional=frozenset({"customer_id", "stylist_id"}),
-        references={"booking_id": "bookings"},
-        unique=("booking_id",),
-    ),
-    PublishedTable(
-        name="chat_messages",
-        columns={
-            "id": "uuid",
-            "chat_id": "uuid",
-            "sender_id": "uuid",
-            "content": "text",
-            "is_read": "boolean",
-            "has_image": "boolean",
-            "created_at": "timestamptz",
-        },
-        optional=frozenset({"has_image"}),
-        references={"chat_id": "chats", "sender_id": "profiles"},
-    ),
-    PublishedTable(
-        name="media",
-        columns={
-            "id": "uuid",
-            "chat_message_id": "uuid",
-            "media_type": "text",
-            "owner_id": "uuid",
-            "file_path": "text",
-            "created_at": "timestamptz",
-        },
-        optional=frozenset({"created_at"}),
-        references={"chat_message_id": "chat_messages", "owner_id": "profiles"},
-    ),
-)
+    @property
+    def all_references(self) -> dict[str, str]:
+        """The references of the mart's columns and of the live table's others."""
+        return {**self.references, **self.further_references}
 
-
-def tables(*, by_participants: bool) -> tuple[PublishedTable, ...]:
-    """The tables as a linkage keys them: chats by booking or by their two people."""
-    if not by_participants:
-        return TABLES
-    chats, *others = TABLES
-    keyed = replace(
-        chats,
-        optional=frozenset({"booking_id"}),
-        references={},
-        unique=(),
-        unique_together=("customer_id", "stylist_id"),
-    )
-    return (keyed, *others)
+    @property
+    def extended_column(self) -> str:
+        """The column of an extending mart beside the id."""
+        return next(column for column in self.columns if column != "id")
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index of the specification; ``predicate`` is SQL, for a partial one."""
+    """An index that a specification asks for.
+
+    ``predicate`` is SQL, for a partial one; ``method`` is the access method.
+    """
 
     name: str
     table: str
     columns: tuple[str, ...]
     predicate: str | None = None
+    method: str = "btree"
 
 
-INDEXES: tuple[Index, ...] = (
-    Index("idx_chats_booking_id", "chats", ("booking_id",)),
-    Index("idx_chats_created_at", "chats", ("created_at",)),
-    Index("idx_chat_messages_chat_id", "chat_messages", ("chat_id",)),
-    Index("idx_chat_messages_sender_id", "chat_messages", ("sender_id",)),
-    Index("idx_chat_messages_created_at", "chat_messages", ("created_at",)),
-    Index("idx_chat_messages_read_status", "chat_messages", ("is_read", "created_at")),
-    Index(
-        "idx_media_chat_message_id",
-        "media",
-        ("chat_message_id",),
-        predicate="media_type = 'chat_image'",
-    ),
-)
+@dataclass(frozen=True)
+class AllowedValues:
+    """A check constraint: the values that a text column of a live table may have.
+
+    Values that live rows have besides are allowed as well: rows are never lost to it.
+    """
+
+    name: str
+    table: str
+    column: str
+    values: tuple[str, ...]
+
 
 #: The types of a live column that take a mart's type without losing anything. A text
-#: column may also be an enumeration or a varchar, whose length is checked row by row.
+#: column may also be an enumeration or a varchar, whose length is checked row by row;
+#: so is the range of a narrower integer.
 FITTING_TYPES: dict[str, frozenset[str]] = {
     "uuid": frozenset({"uuid"}),
+    "uuid[]": frozenset({"uuid[]"}),
     "boolean": frozenset({"boolean"}),
+    "integer": frozenset({"integer", "bigint", "numeric"}),
+    "bigint": frozenset({"integer", "bigint", "numeric"}),
+    "jsonb": frozenset({"jsonb"}),
     "timestamptz": frozenset(
         {"timestamp with time zone", "timestamp without time zone"}
     ),

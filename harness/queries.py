@@ -12,7 +12,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from harness import settings
+from harness import pipelines, settings
 
 _FOLDER = Path(__file__).resolve().parent / "sql"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -22,7 +22,8 @@ def query(name: str, **parts: sql.Composable) -> sql.Composed:
     """Compose the SQL of ``harness/sql/<name>.sql``.
 
     The schemas ``{staging}``, ``{transform}``, ``{marts}``, ``{ledger}`` and ``{live}``
-    are always known, and ``{live_name}``, the last as text; ``parts`` adds others.
+    are always known, ``{marts}`` as that of the pipeline at work, and ``{live_name}``,
+    the last as text; ``parts`` adds others.
     Raises ``KeyError`` for a placeholder that nobody fills.
     """
     live_name = sql.Literal(settings.live_schema())
@@ -39,7 +40,7 @@ def schemas() -> dict[str, sql.Composable]:
     return {
         "staging": sql.Identifier(settings.staging_schema()),
         "transform": sql.Identifier(settings.transform_schema()),
-        "marts": sql.Identifier(settings.marts_schema()),
+        "marts": sql.Identifier(pipelines.current().marts()),
         "ledger": sql.Identifier(settings.ledger_schema()),
         "live": sql.Identifier(settings.live_schema()),
     }

@@ -18,18 +18,21 @@ from psycopg import sql
 from harness import (
     candidates,
     constraints,
+    cutover,
     hashing,
     ledger,
     locks,
+    pipelines,
     proof,
     settings,
     target,
+    triggers,
 )
 from harness.database import Connection, committed, said_by, take_back
 from harness.errors import HarnessError, Refused, UsageError
 from harness.live_values import from_text
 from harness.proof import Proof
-from harness.published import TABLES, PublishedTable
+from harness.published import PublishedTable
 from harness.queries import query
 
 _ACTIONS = ("delete", "restore", "gone", "changed", "referenced")
@@ -126,7 +129,7 @@ def rollback(
 
     with _explained():
         return locks.retried(
-            connection, attempt, tables=[t.name for t in TABLES], on_wait=on_wait
+            connection, attempt, tables=pipelines.current().written, on_wait=on_wait
         )
 
 
@@ -139,7 +142,7 @@ def _explained() -> Iterator[None]:
         raise RollbackFailed(
             f"the rollback failed in the database: {said_by(error)}. The transaction "
             "was rolled back, nothing was changed. Mend the cause and run: "
-            "./inv rollback"
+            f"{pipelines.current().command('rollback')}"
         ) from error
 
 
@@ -152,6 +155,12 @@ def _begin(connection: Connection, run_id: str | None) -> str:
     ledger.ensure(connection)
     ledger.require_live_schema(connection)
     target.require_tables(connection)
+    if cutover.stands(connection):
+        raise Refused(
+            "views stand in the place of the legacy tables, and old clients read and "
+            "write the new ones through them. Nothing was changed. Take the cutover "
+            "back first: ./inv cutover --undo --execute"
+        )
     return chosen
 
 
@@ -159,33 +168,40 @@ def _plan(connection: Connection, run_id: str | None, *, force: bool) -> Rollbac
     """Decide on every row, and only name the keys and indexes."""
     run_id = _begin(connection, run_id)
     tables = tuple(
-        _decide(connection, run_id, table, force=force) for table in reversed(TABLES)
+        _decide(connection, run_id, table, force=force)
+        for table in reversed(pipelines.current().tables)
     )
-    dropped = [
-        name
-        for kind in ("constraint", "index")
-        for name in constraints.undo(connection, run_id, kind, execute=False)
-    ]
+    dropped = constraints.undo(connection, run_id, constraints.ALL, execute=False)
     return Rollback(run_id, tables, tuple(dropped))
 
 
 def _rollback(connection: Connection, run_id: str | None, *, force: bool) -> Rollback:
     started = datetime.now(timezone.utc)
     run_id = _begin(connection, run_id)
-    locks.lock_tables(connection, [table.name for table in TABLES])
+    at_work = pipelines.current()
+    # Dropping a key keeps readers away: better from the first than in between.
+    locks.lock_tables(
+        connection,
+        at_work.written,
+        exclusively=constraints.changed_tables(connection, run_id),
+    )
     # Our keys go first: to check each would read its table once for every row deleted.
     # The indexes are of use until the rows are gone.
-    dropped = constraints.undo(connection, run_id, "constraint")
+    dropped = constraints.undo(connection, run_id, constraints.BEFORE_ROWS)
     # Children first, so that a chat whose messages are all ours may go with them.
     tables = tuple(
-        _decide(connection, run_id, table, force=force) for table in reversed(TABLES)
+        _decide(connection, run_id, table, force=force)
+        for table in reversed(at_work.tables)
     )
-    for table, decided in zip(reversed(TABLES), tables, strict=True):
+    for table, decided in zip(reversed(at_work.tables), tables, strict=True):
         _take_back(connection, run_id, table, decided)
-    dropped += constraints.undo(connection, run_id, "index")
+    dropped += constraints.undo(connection, run_id, constraints.AFTER_ROWS)
     # What the application defers to the end is checked before the proof.
     connection.execute("set constraints all immediate")
     proved = proof.prove(connection, run_id)
+    # The proof speaks of tables that a run made for its rows as of empty ones.
+    if not ledger.rows_stand(connection):
+        dropped += constraints.undo(connection, None, constraints.TARGET_TABLES)
     done = Rollback(run_id, tables, tuple(dropped), proved)
     record = ledger.StepRecord(
         rows=done.deleted + done.restored,
@@ -241,9 +257,9 @@ def _decide(
             "rollback_candidates",
             **_parts(run_id, table),
             content_hash=candidates.live_hash(
-                connection, table.name, "live", sql.Identifier("owned", "run_id")
+                connection, table, "live", sql.Identifier("owned", "run_id")
             ),
-            referring=_referring(connection, table),
+            referring=_referring(connection, run_id, table),
             is_forced=sql.Literal(force),
         )
     )
@@ -285,8 +301,7 @@ def _take_back(
 def _parts(run_id: str, table: PublishedTable) -> dict[str, sql.Composable]:
     return {
         "run_id": sql.Literal(run_id),
-        "table": sql.Identifier(table.name),
-        "table_name": sql.Literal(table.name),
+        **candidates.relations(table),
         "candidates": _decisions(table.name),
     }
 
@@ -305,76 +320,67 @@ def _restore(
         sql.SQL("{} = {}").format(
             sql.Identifier(column.name), from_text(content, column)
         )
-        for column in target.describe(connection, table.name)
-        if not column.is_generated and column.name != "id"
+        for column in target.describe(connection, table.live_name)
+        if not column.is_generated
+        and column.name != "id"
+        and (not table.extends or column.name in table.columns)
     ]
-    with _triggers_off(connection, table.name):
+    with triggers.off(connection, table.live_name):
         connection.execute(
             query("rollback_restore", restored=sql.SQL(", ").join(restored), **parts)
         )
 
 
-@contextmanager
-def _triggers_off(connection: Connection, table: str) -> Iterator[None]:
-    """Keep the application's triggers on a live table from firing, then as before.
-
-    One that stamps the time of a change would leave the row unlike what it was.
-    """
-    name = sql.Identifier(settings.live_schema(), table)
-    # A table with pending checks cannot be altered.
-    connection.execute("set constraints all immediate")
-    triggers = connection.execute(
-        query("live_triggers"), {"table": f'"{settings.live_schema()}"."{table}"'}
-    ).fetchall()
-    for trigger, _ in triggers:
-        connection.execute(
-            sql.SQL("alter table {} disable trigger {}").format(
-                name, sql.Identifier(trigger)
-            )
-        )
-    yield
-    for trigger, enabled in triggers:
-        connection.execute(
-            sql.SQL("alter table {} enable {} trigger {}").format(
-                name, sql.SQL(enabled), sql.Identifier(trigger)
-            )
-        )
-
-
-def _referring(connection: Connection, table: PublishedTable) -> sql.Composable:
+def _referring(
+    connection: Connection, run_id: str, table: PublishedTable
+) -> sql.Composable:
     """Compose the ids that any row that stays refers to, by a key or by our rules.
 
     A child of ours that goes holds nobody back, which is why children are decided
-    first.
+    first; nor does a row of the same table that the run brought.
     """
     schema = settings.live_schema()
+    if table.extends:  # its rows are only given their former content
+        return _NOBODY
     keys = connection.execute(
         query("live_references"), {"table": f'"{schema}"."{table.name}"'}
     ).fetchall()
+    columns = {column.name for column in target.describe(connection, table.name)}
     ours = [
         (schema, child.name, column)
-        for child in TABLES
-        for column, parent in child.references.items()
-        if parent == table.name
+        for child in pipelines.current().tables
+        for column, parent in child.all_references.items()
+        if parent == table.name and (child.name != table.name or column in columns)
     ]
     children = {name for _, name, _ in ours}
     referring = [
-        sql.SQL("select {} as id from {}{}").format(
+        sql.SQL("select distinct {} as id from {}{}").format(
             sql.Identifier(column),
             sql.Identifier(schema_name, name),
-            _that_stay(name) if schema_name == schema and name in children else _ALL,
+            _that_stay(run_id, name, table.name)
+            if schema_name == schema and name in children
+            else _ALL,
         )
         for schema_name, name, column in sorted({tuple(key) for key in [*keys, *ours]})
     ]
-    if not referring:
-        return sql.SQL("select null::uuid as id where false")
-    return sql.SQL(" union ").join(referring)
+    return sql.SQL(" union ").join(referring) if referring else _NOBODY
 
 
 _ALL = sql.SQL("")
+_NOBODY = sql.SQL("select null::uuid as id where false")
 
 
-def _that_stay(child: str) -> sql.Composed:
+def _that_stay(run_id: str, child: str, parent: str) -> sql.Composed:
+    if child == parent:
+        return sql.SQL(
+            " as child where not exists (select 1 from {}.published_rows as owned"
+            " where owned.row_id = child.id and owned.run_id = {}"
+            " and owned.table_name = {} and owned.rolled_back_at is null)"
+        ).format(
+            sql.Identifier(settings.ledger_schema()),
+            sql.Literal(run_id),
+            sql.Literal(child),
+        )
     return sql.SQL(
         " as child where not exists (select 1 from {} as decided"
         " where decided.id = child.id and decided.action = 'delete')"

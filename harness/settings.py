@@ -112,6 +112,21 @@ def legacy_schema() -> str:
     return os.environ.get("CARRYOVER_LEGACY_SCHEMA") or live_schema()
 
 
+def archive_schema() -> str:
+    """The schema that keeps the legacy tables after the cutover."""
+    return schema_prefix() + "legacy_archive"
+
+
+def cutover_schema() -> str:
+    """The schema of what the views of the cutover call; no API shows it."""
+    return schema_prefix() + "chat_cutover"
+
+
+def security_schema() -> str:
+    """The schema of the functions that policies and triggers call; no API shows it."""
+    return schema_prefix() + "chat_private"
+
+
 def legacy_landing(table: str) -> str:
     """What the landing table of one of the legacy system's tables is called."""
     return f"legacy_{table}"

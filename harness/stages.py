@@ -7,6 +7,7 @@ prints its own line and leaves results to its return value.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,6 +22,7 @@ from harness import (
     database,
     ledger,
     linkage,
+    pipelines,
     publish,
     rollback,
     settings,
@@ -68,12 +70,18 @@ class Session:
 
 
 def open_session(
-    console: Console, task: str, *, names_run: bool = True, exclusive: bool = False
+    console: Console,
+    task: str,
+    *,
+    names_run: bool = True,
+    exclusive: bool = False,
+    of_newest: bool = False,
 ) -> Session:
     """Connect to the target and print the header; the run is that which is landed.
 
     ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
-    one on this database. Raises ``Refused`` naming who does already.
+    one on this database. ``of_newest`` is for tasks of both pipelines: they work on the
+    one whose run is the newest here. Raises ``Refused`` naming who is at work already.
     """
     to = database.target()
     connection = database.connect(to)
@@ -85,6 +93,8 @@ def open_session(
             )
             if exclusive:
                 ledger.take_lock(connection, for_session=True)
+        if of_newest:
+            pipelines.work_on(ledger.newest_pipeline(connection))
         run = ledger.find_current_run(connection) if names_run else None
         connection.rollback()
     except BaseException:
@@ -176,7 +186,7 @@ def audit(session: Session, name: str) -> AuditResult:
     """
     connection = session.connection
     run = ledger.current_run(connection)
-    if name == "landing":
+    if name == "landing" and pipelines.current() is pipelines.MIGRATION:
         require_landed(connection)
     connection.rollback()
     started = datetime.now(timezone.utc)
@@ -314,8 +324,9 @@ def preflight(session: Session, *, needs_backup: bool) -> None:
         step.detail = counted(len(found.checks), "check")
         if warnings:
             step.detail += f", {counted(len(warnings), 'warning')}"
+    look = pipelines.current().command("preflight")
     for check in warnings:
-        session.console.warn(f"{check.name}: {check.said}; see ./inv preflight")
+        session.console.warn(f"{check.name}: {check.said}; see {look}")
     try:
         checks.require(found)
     except CheckFailed as failed:
@@ -377,7 +388,8 @@ def run_publish(session: Session) -> publish.Plan:
 def run_validate(session: Session, *, in_use: bool = False) -> validate.Validation:
     """Compare every live row with the source; what to do of a fault is the caller's."""
     ledger.current_run(session.connection)
-    require_landed(session.connection)
+    if pipelines.current() is pipelines.MIGRATION:
+        require_landed(session.connection)
     with session.console.step("validating every row") as step:
         validation = validate.validate(session.connection, in_use=in_use)
         expected = sum(validation.result["expected_rows"].values())
@@ -452,9 +464,7 @@ def _enter_load(
     """Enter the run, its inputs and the load in the ledger, with the landing tables."""
     connection = session.connection
     ledger.ensure(connection)
-    ledger.begin_run(
-        connection, run_id, pipeline="migration", target=str(session.target)
-    )
+    ledger.begin_run(connection, run_id, target=str(session.target))
     for item in result.inputs:
         ledger.add_input(
             connection,
@@ -509,15 +519,25 @@ def _filled(filled: dict[str, int]) -> str:
 
 
 def _planned(plan: publish.Plan) -> str:
-    rows = ", ".join(f"{table.insert:,} {table.name}" for table in plan.tables)
-    keys = sum(change.kind == "constraint" for change in plan.changes)
-    indexes = len(plan.changes) - keys
-    updated = f"; {plan.updated:,} changed at the source" if plan.updated else ""
-    return f"{rows} new{updated}; {keys} constraints, {indexes} indexes"
+    extending = {t.name for t in pipelines.current().tables if t.extends}
+    rows = ", ".join(
+        f"{table.insert:,} {table.name}"
+        for table in plan.tables
+        if table.name not in extending
+    )
+    forward = sum(table.update for table in plan.tables if table.name in extending)
+    kinds = Counter(change.kind for change in plan.changes)
+    keys, indexes = kinds["constraint"], kinds["index"]
+    changed = plan.updated - forward
+    updated = f"; {changed:,} changed at the source" if changed else ""
+    updated += f"; {forward:,} that stood brought forward" if forward else ""
+    others = kinds.total() - keys - indexes
+    further = f", {others} policies, triggers and the like" if others else ""
+    return f"{rows} new{updated}; {keys} constraints, {indexes} indexes{further}"
 
 
 def _taken_back(plan: rollback.Rollback) -> str:
     rows = ", ".join(f"{table.delete:,} {table.name}" for table in plan.tables)
     restored = f"; {plan.restored:,} rows given back" if plan.restored else ""
     left = f"; {plan.left:,} rows changed since are left" if plan.left else ""
-    return f"{rows}{restored}; {len(plan.dropped)} constraints and indexes{left}"
+    return f"{rows}{restored}; {len(plan.dropped)} changes of the schema{left}"

@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import ledger
+from harness import ledger, pipelines
 from harness.console import format_table
 from harness.database import Connection
 from harness.ledger import Run
 from harness.load import LoadResult
 from harness.queries import query
 
+#: By the status of the landed run: the task that usually comes next, and its options.
 _NEXT = {
-    "loaded": "./inv build",
-    "built": "./inv publish",
-    "published": "./inv validate",
-    "validated": "./inv rollback (to take it back)",
-    "invalid": "./inv rollback --execute",
-    "rolled_back": "./inv publish",
+    "loaded": ("build", ""),
+    "built": ("publish", ""),
+    "published": ("validate", ""),
+    "validated": ("rollback", " (to take it back)"),
+    "invalid": ("rollback", " --execute"),
+    "rolled_back": ("publish", ""),
 }
 
 
@@ -42,9 +43,11 @@ class Status:
     @property
     def next_command(self) -> str:
         """The command that usually comes next."""
+        command = pipelines.current().command
         if self.landed is None:
-            return "./inv load --dump FILE"
-        return _NEXT.get(self.landed.status, "./inv status")
+            return command("load")
+        task, options = _NEXT.get(self.landed.status, ("status", ""))
+        return command(task) + options
 
     def as_dict(self) -> dict[str, Any]:
         """The status as JSON has it."""
@@ -76,13 +79,16 @@ class Status:
                 (
                     run.run_id,
                     f"{run.started_at:%Y-%m-%d %H:%M}",
+                    run.pipeline,
                     run.operator,
                     run.status,
                 )
                 for run in self.runs
             ]
             parts.append(
-                format_table(("run", "started (UTC)", "operator", "status"), rows)
+                format_table(
+                    ("run", "started (UTC)", "pipeline", "operator", "status"), rows
+                )
             )
         return "\n\n".join([*parts, f"next: {self.next_command}"])
 

@@ -9,6 +9,7 @@ is tried out.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,9 +150,27 @@ def read(
     rank = {kind: number for number, kind in enumerate(KINDS)}
     rows.sort(key=lambda row: (rank[row[1]], row[2], row[0], row[3]))
     return [
-        LiveObject(table, kind, name, ddl, drop_ddl)
+        LiveObject(table, kind, name, as_written(ddl), drop_ddl)
         for table, kind, _, name, ddl, drop_ddl in rows
     ]
+
+
+#: ``name in ('a', 'b')`` of a varchar, as the server writes it: read again, it would
+#: be another expression.
+_LISTED = re.compile(
+    r"""\(((?:\w+|"(?:[^"]|"")+")(?:\.(?:\w+|"(?:[^"]|"")+"))?)\)::text"""
+    r"""\ (=\ ANY|<>\ ALL)\ \(\(ARRAY\["""
+    r"""('(?:[^']|'')*'::character\ varying"""
+    r"""(?:,\ '(?:[^']|'')*'::character\ varying)*)"""
+    r"""\]\)::text\[\]\)""",
+    re.VERBOSE,
+)
+
+
+def as_written(ddl: str) -> str:
+    """Write an expression so that the server reads it back as the same."""
+    words = {"= ANY": "in", "<> ALL": "not in"}
+    return _LISTED.sub(lambda found: f"{found[1]} {words[found[2]]} ({found[3]})", ddl)
 
 
 def differences(before: Iterable[LiveObject], after: Iterable[LiveObject]) -> list[str]:

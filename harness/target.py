@@ -3,17 +3,18 @@
 ``create`` makes the tables that the specification describes in a database that has none
 of them, and marks each with a comment; ``fill`` gives such a rehearsal the people and
 bookings of the landed dump. Neither ever touches a table without that mark.
-``describe`` reads what a live table is and writes nothing.
+``make_missing`` gives an application the tables of its new chat system. ``describe``
+reads what a live table is and writes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
 
-from harness import settings
+from harness import pipelines, settings
 from harness.database import Connection
 from harness.errors import Refused
 from harness.landed import find_landed
@@ -66,6 +67,42 @@ TABLES: dict[str, str] = {
 }
 
 
+#: The tables of the new chat system, after the consolidation plan (phase 2) and the
+#: names that its statements use; for an application that has not made them yet.
+CHAT_TABLES: dict[str, str] = {
+    "chat_sessions": """
+        id uuid primary key default gen_random_uuid(),
+        participants uuid[] not null default '{}',
+        type text not null default 'booking',
+        booking_id uuid,
+        status text not null default 'active',
+        title text,
+        last_message_at timestamptz,
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now(),
+        metadata jsonb default '{}'
+    """,
+    "chat_messages": """
+        id uuid primary key default gen_random_uuid(),
+        session_id uuid not null,
+        sender_id uuid not null,
+        type text not null default 'text',
+        content text not null default '',
+        file_url text,
+        file_name text,
+        file_size bigint default 0,
+        duration_seconds integer,
+        reply_to_message_id uuid,
+        is_read boolean not null default false,
+        delivered_at timestamptz,
+        read_at timestamptz,
+        created_at timestamptz not null default now(),
+        updated_at timestamptz not null default now(),
+        metadata jsonb default '{}'
+    """,
+}
+
+
 class TargetMissing(Refused):
     """The database lacks the application's tables."""
 
@@ -114,13 +151,12 @@ def create(connection: Connection, *, by_participants: bool = False) -> list[str
         sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
     )
     for name in missing:
-        table = sql.Identifier(schema, name)
         connection.execute(
-            sql.SQL("create table {} ({})").format(table, sql.SQL(TABLES[name]))
+            sql.SQL("create table {} ({})").format(
+                sql.Identifier(schema, name), sql.SQL(TABLES[name])
+            )
         )
-        connection.execute(
-            sql.SQL("comment on table {} is {}").format(table, REHEARSAL_MARK)
-        )
+    mark(connection, missing)
     if by_participants and "chats" in rehearsal_tables(connection):
         connection.execute(
             sql.SQL(
@@ -152,39 +188,81 @@ def fill(connection: Connection) -> dict[str, int]:
     return {"profiles": profiles, "bookings": bookings}
 
 
-def existing_tables(connection: Connection) -> list[str]:
-    """The application's tables that stand in the live schema."""
+def missing_chat_tables(connection: Connection) -> list[str]:
+    """The tables of the new chat system that the application has not made."""
+    if pipelines.current() is not pipelines.CONSOLIDATION:
+        return []
+    present = existing_tables(connection)
+    return [name for name in CHAT_TABLES if name not in present]
+
+
+def make_missing(connection: Connection) -> list[tuple[str, str, str]]:
+    """Make those tables; returns each one's name, what made it, and what undoes it."""
+    made = []
+    for name in missing_chat_tables(connection):
+        table = sql.Identifier(settings.live_schema(), name)
+        create = sql.SQL("create table {} ({})").format(
+            table, sql.SQL(CHAT_TABLES[name])
+        )
+        drop = sql.SQL("drop table if exists {}").format(table)
+        connection.execute(create)
+        made.append((name, create.as_string(), drop.as_string()))
+    return made
+
+
+def existing_tables(
+    connection: Connection, names: Collection[str] | None = None
+) -> list[str]:
+    """The application's tables, or those of ``names``, in the live schema."""
+    names = pipelines.current().live_tables if names is None else names
     rows = connection.execute(
         "select relname from pg_class"
         " where relnamespace = to_regnamespace(quote_ident(%s))"
         " and relkind in ('r', 'p', 'v', 'm', 'f') and relname = any(%s)",
-        [settings.live_schema(), list(TABLES)],
+        [settings.live_schema(), list(names)],
     ).fetchall()
     found = {row[0] for row in rows}
-    return [name for name in TABLES if name in found]
+    return [name for name in names if name in found]
 
 
-def rehearsal_tables(connection: Connection) -> list[str]:
-    """The application's tables that ``create`` made."""
+def rehearsal_tables(
+    connection: Connection, names: Collection[str] | None = None
+) -> list[str]:
+    """The application's tables, or those of ``names``, that are a rehearsal's."""
     rows = connection.execute(
         "select relname from pg_class"
         " where relnamespace = to_regnamespace(quote_ident(%s))"
-        " and relkind = 'r' and relname = any(%s)"
+        " and relkind in ('r', 'v') and relname = any(%s)"
         " and obj_description(oid, 'pg_class') = %s",
-        [settings.live_schema(), list(TABLES), REHEARSAL_MARK],
+        [
+            settings.live_schema(),
+            list(pipelines.current().live_tables if names is None else names),
+            REHEARSAL_MARK,
+        ],
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def mark(connection: Connection, names: Iterable[str]) -> None:
+    """Mark tables of the live schema as a rehearsal's."""
+    for name in names:
+        connection.execute(
+            sql.SQL("comment on table {} is {}").format(
+                sql.Identifier(settings.live_schema(), name), REHEARSAL_MARK
+            )
+        )
 
 
 def require_tables(connection: Connection) -> None:
     """Raise ``TargetMissing`` unless all of the application's tables stand."""
     present = existing_tables(connection)
-    missing = [name for name in TABLES if name not in present]
+    missing = [name for name in pipelines.current().live_tables if name not in present]
     if missing:
+        rehearsal = pipelines.current().command("target.create")
         raise TargetMissing(
             f"the schema {settings.live_schema()} has no {', '.join(missing)}. Nothing "
             "was changed. Name the application's database, or make the tables for a "
-            "rehearsal with: ./inv target.create"
+            f"rehearsal with: {rehearsal}"
         )
 
 
@@ -197,13 +275,19 @@ def describe(connection: Connection, table: str) -> list[Column]:
 
 
 def check_columns(
-    table: str, live: Sequence[Column], published: Sequence[str], optional: set[str]
+    table: str,
+    live: Sequence[Column],
+    published: Sequence[str],
+    optional: set[str],
+    *,
+    is_inserted: bool = True,
 ) -> list[str]:
     """Match the columns of a mart with those of its live table, by name.
 
-    Returns the columns to publish, in the live table's order. Raises
-    ``TargetDoesNotFit`` when a column that must be published is missing, or when the
-    live table requires one that the mart does not have.
+    ``is_inserted`` is false for a mart whose rows all stand in the live table. Returns
+    the columns to publish, in the live table's order. Raises ``TargetDoesNotFit`` when
+    a column that must be published is missing, or when the live table requires one that
+    the mart does not have.
     """
     name = f"{settings.live_schema()}.{table}"
     writable = {column.name for column in live if not column.is_generated}
@@ -215,10 +299,10 @@ def check_columns(
             "again."
         )
     unsourced = [c.name for c in live if c.is_required and c.name not in published]
-    if unsourced:
+    if unsourced and is_inserted:
         raise TargetDoesNotFit(
-            f"the live table {name} requires {', '.join(unsourced)}, which the dump "
-            "does not have. Nothing was changed. Give the column a default and run "
-            "again."
+            f"the live table {name} requires {', '.join(unsourced)}, which the "
+            "source does not have. Nothing was changed. Give the column a default and "
+            "run again."
         )
     return [c.name for c in live if c.name in published and not c.is_generated]

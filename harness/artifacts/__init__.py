@@ -1,10 +1,11 @@
 """Writes what a run leaves to read: ``artifacts/<run id>/`` and ``artifacts/latest``.
 
-Owns that folder's files: the JSON files of the specification (``specification``),
-``summary.json``, ``execution-log.md``, ``report.html``, and the run's metrics, as JSON
-and for Prometheus. Reads the ledger, the
-landing tables, the marts and the live tables; writes nothing but files. The text of
-messages goes only into chats-extracted.json, whose specified shape holds it.
+Owns that folder's files: ``summary.json``, ``execution-log.md``, ``report.html``, the
+run's metrics, as JSON and for Prometheus, and those of its pipeline: the JSON files of
+the specification (``specification``) or those of a consolidation (``consolidation``).
+Reads the ledger, the landing tables, the marts and the live tables; writes nothing but
+files. The text of messages goes only into chats-extracted.json, whose specified shape
+holds it.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from harness import settings
-from harness.artifacts import specification
+from harness import pipelines, settings
+from harness.artifacts import consolidation, specification
+from harness.artifacts.consolidation_reading import read_consolidation
+from harness.artifacts.consolidation_summary import Consolidation, fates_sentence
+from harness.artifacts.consolidation_summary import headline as headline_of_rows
 from harness.artifacts.execution_log import execution_log
 from harness.artifacts.folder import point_latest, write_text
 from harness.artifacts.measures import measures
 from harness.artifacts.prometheus import exposition
-from harness.artifacts.reading import PUBLISHED_AS, read_summary
+from harness.artifacts.reading import PUBLISHED_AS, read_migration
+from harness.artifacts.reading_run import read_run
 from harness.artifacts.relations import stands
 from harness.artifacts.report import read_reports, report_page
 from harness.artifacts.summary import (
@@ -61,14 +66,24 @@ def write_artifacts(
 ) -> Path:
     """Write the files that the run's stages allow so far, and return their folder.
 
+    Of a run of either pipeline:
+
     - Always: ``summary.json``, ``execution-log.md``, ``report.html``,
       ``metrics.json``, ``metrics.prom``.
+
+    Of a migration:
+
     - Once the marts are built from the run: chats-extracted.json, skipped-chats.json
       and failed-chats-creation.json, the latter two also when they list nothing, so
       that nobody need guess what a missing file means; affected-users.csv and
       user-communication.md.
     - Once the run has published: chats-created.json and chat-creation-stats.json.
     - Once it has been validated: chat-validation-results.json.
+
+    Of a consolidation:
+
+    - Once the marts are built from the run: skipped-rows.json and merged-rows.json.
+    - Once it has been validated: consolidation-validation-results.json.
 
     A file that an earlier stage wrote stays when its tables are gone: the marts hold
     one run at a time. Each file appears whole or not at all. Everything is read in the
@@ -81,12 +96,13 @@ def write_artifacts(
     specification.check_sums(summary)
     home = settings.artifacts_home()
     try:
-        if console is None:
-            _write_files(connection, summary, home / run_id)
-        else:
-            with console.step("writing artifacts") as step:
+        with pipelines.working_on(pipelines.PIPELINES[summary.run.pipeline]):
+            if console is None:
                 _write_files(connection, summary, home / run_id)
-                step.detail = str(home / run_id)
+            else:
+                with console.step("writing artifacts") as step:
+                    _write_files(connection, summary, home / run_id)
+                    step.detail = str(home / run_id)
         point_latest(home, run_id)
     except OSError as error:
         raise ArtifactsNotWritten(
@@ -98,13 +114,25 @@ def write_artifacts(
     return home / run_id
 
 
+def read_summary(connection: Connection, run_id: str) -> Summary:
+    """Read all that is known of a run of either pipeline, in the caller's transaction.
+
+    Counts of what has not happened are None. Raises ``UsageError`` when the ledger has
+    no such run.
+    """
+    run = read_run(connection, run_id)
+    with pipelines.working_on(pipelines.PIPELINES[run.pipeline]):
+        if run.pipeline == pipelines.CONSOLIDATION.name:
+            return read_consolidation(connection, run_id)
+        return read_migration(connection, run_id)
+
+
 def summary_document(summary: Summary) -> dict[str, Any]:
     """Turn a summary into what summary.json holds."""
     return {
         "format": SUMMARY_FORMAT,
         **_record(summary.run),
-        "result": headline(summary),
-        "why": reasons_sentence(summary),
+        **_said(summary),
         "seconds": round(summary.seconds, 3),
         "tables": {
             table.name: {k: v for k, v in asdict(table).items() if k != "name"}
@@ -112,12 +140,9 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         },
         "skip_reasons": {
             plural(table): {row.reason: row.rows for row in summary.reasons_of(table)}
-            for table in ("chat", "message")
+            for table in summary.SOURCES
         },
-        "unlinked_chats": summary.unlinked_chats,
-        "linkage": summary.linkage.as_dict() if summary.linkage else None,
-        "migrated_bookings": summary.migrated_bookings,
-        "image_messages": summary.image_messages,
+        **_own_entries(summary),
         "coercions": [asdict(row) for row in summary.coercions],
         "rejections": [asdict(row) for row in summary.rejections],
         "failures": [asdict(row) for row in summary.failures],
@@ -138,8 +163,43 @@ def summary_document(summary: Summary) -> dict[str, Any]:
     }
 
 
+def _said(summary: Summary) -> dict[str, Any]:
+    if isinstance(summary, Consolidation):
+        return {"result": headline_of_rows(summary), "why": fates_sentence(summary)}
+    return {"result": headline(summary), "why": reasons_sentence(summary)}
+
+
+def _own_entries(summary: Summary) -> dict[str, Any]:
+    """What summary.json has of the run's pipeline only."""
+    if isinstance(summary, Consolidation):
+        security, cutover = summary.security, summary.cutover
+        return {
+            **consolidation.further_entries(summary),
+            "security": _record(security) if security else None,
+            "cutover": _record(cutover) if cutover else None,
+        }
+    return {
+        "unlinked_chats": summary.unlinked_chats,
+        "linkage": summary.linkage.as_dict() if summary.linkage else None,
+        "migrated_bookings": summary.migrated_bookings,
+        "image_messages": summary.image_messages,
+    }
+
+
 def _write_files(connection: Connection, summary: Summary, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(summary, Consolidation):
+        consolidation.write_consolidation(connection, summary, folder)
+    else:
+        _write_migration(connection, summary, folder)
+    _write_json(folder / SUMMARY_FILE, summary_document(summary))
+    numbers = measures(summary, datetime.now(timezone.utc))
+    _write_json(folder / "metrics.json", numbers)
+    write_text(folder / "metrics.prom", exposition(numbers))
+
+
+def _write_migration(connection: Connection, summary: Summary, folder: Path) -> None:
+    """Write the files of this pipeline that the run's stages allow so far."""
     if summary.has_marts:
         specification.write_extracted(connection, summary, folder)
         specification.write_failed(connection, summary, folder)
@@ -149,10 +209,6 @@ def _write_files(connection: Connection, summary: Summary, folder: Path) -> None
         specification.write_created(connection, summary, publish, folder)
     if summary.validation:
         specification.write_validated(connection, summary, folder)
-    _write_json(folder / SUMMARY_FILE, summary_document(summary))
-    numbers = measures(summary, datetime.now(timezone.utc))
-    _write_json(folder / "metrics.json", numbers)
-    write_text(folder / "metrics.prom", exposition(numbers))
     write_text(folder / "execution-log.md", execution_log(summary))
     reports = read_reports(connection) if summary.has_marts else ()
     write_text(folder / "report.html", report_page(summary, reports))

@@ -66,20 +66,19 @@ class Alert:
 
 
 def alerts(summary: Summary, limits: Thresholds) -> tuple[Alert, ...]:
-    """Measure a run's rates against their thresholds."""
-    return (
-        _errors(summary, limits.max_error_rate),
-        _missing_bookings(summary, limits.max_missing_booking_rate),
-        _sender_failures(summary, limits.max_sender_failure_rate),
-        Alert(
-            "orphans",
-            orphans(summary),
-            None,
-            0,
-            STOP,
-            "stop and review how chats are processed",
-        ),
-    )
+    """Measure a run's rates against their thresholds.
+
+    Bookings and senders are looked up by the migration only: in the consolidation the
+    database's own keys hold them.
+    """
+    rates = [_errors(summary, limits.max_error_rate)]
+    if summary.SOURCES == Summary.SOURCES:
+        rates += [
+            _missing_bookings(summary, limits.max_missing_booking_rate),
+            _sender_failures(summary, limits.max_sender_failure_rate),
+        ]
+    advice = "stop and review how chats are processed"
+    return (*rates, Alert("orphans", orphans(summary), None, 0, STOP, advice))
 
 
 def orphans(summary: Summary) -> int | None:
@@ -99,7 +98,7 @@ def orphans(summary: Summary) -> int | None:
 
 
 def _errors(summary: Summary, limit: float) -> Alert:
-    tables = [summary.table(name) for name in ("chat", "message")]
+    tables = [summary.table(name) for name in summary.SOURCES]
     is_known = any(table.read is not None for table in tables)
     lost = sum((table.rejected or 0) + (table.failed or 0) for table in tables)
     return Alert(

@@ -7,6 +7,7 @@ Pure: turns a summary into text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timezone
 
@@ -36,16 +37,33 @@ class Phase:
 
 
 def execution_log(summary: Summary) -> str:
-    """Render the run's log as Markdown."""
+    """Render the log of a migration's run as Markdown."""
+    return render_log(
+        "MIGRATION EXECUTION LOG", summary, phases(summary), reasons_sentence(summary)
+    )
+
+
+def render_log(
+    title: str,
+    summary: Summary,
+    phases: Sequence[Phase],
+    why: str | None,
+    further: Sequence[str] = (),
+) -> str:
+    """Render a run's log: its phases, and what its steps left in figures.
+
+    ``why`` explains the result, where there is something to explain; ``further`` are
+    issues of the pipeline's own.
+    """
     return "\n".join(
         [
-            *_heading(summary),
-            *(line for phase in phases(summary) for line in _render(phase)),
+            *_heading(title, summary),
+            *(line for phase in phases for line in _render(phase)),
             *_steps(summary),
             *_accounting(summary),
             *_decisions(summary),
             *_alerts(summary),
-            *_completion(summary),
+            *_completion(summary, why, further),
             "",
         ]
     )
@@ -59,14 +77,14 @@ def phases(summary: Summary) -> tuple[Phase, ...]:
         Phase("PHASE 3 - BACKUP & PREPARATION", _preparation_boxes(summary)),
         Phase("PHASE 4 - PUBLISH", _publish_boxes(summary)),
         Phase("PHASE 5 - VERIFICATION", _verification_boxes(summary)),
-        Phase("PHASE 6 - ROLLBACK", _rollback_boxes(summary)),
+        Phase("PHASE 6 - ROLLBACK", rollback_boxes(summary)),
     )
 
 
-def _heading(summary: Summary) -> list[str]:
+def _heading(title: str, summary: Summary) -> list[str]:
     run = summary.run
     return [
-        "# MIGRATION EXECUTION LOG",
+        f"# {title}",
         "",
         f"- Date: {run.started_at.astimezone(timezone.utc):%Y-%m-%d}",
         f"- Start Time: {clock(run.started_at)}",
@@ -157,7 +175,8 @@ def _publish_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
     )
 
 
-def _rollback_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
+def rollback_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
+    """The boxes of a rollback and of restores, done or not."""
     box, text = _box(summary, "rollback", "Published rows removed")
     done = summary.safety.rollback
     restored = [
@@ -172,7 +191,7 @@ def _rollback_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
         return ((box, text), *restored)
     deleted, given_back = done.rows("delete"), done.rows("restore")
     text += f": {plural('row', deleted)} deleted, {given_back:,} given back"
-    dropped = f"{len(done.dropped):,} keys and indexes that the run added"
+    dropped = f"{len(done.dropped):,} {summary.ADDED} that the run added"
     return (
         (box, text),
         (box, f"Schema taken back: {dropped} dropped"),
@@ -295,12 +314,11 @@ def _outcome(alert: Alert) -> str:
     return f"{alert.action.upper()}: {alert.advice}" if alert.is_raised else "passed"
 
 
-def _completion(summary: Summary) -> list[str]:
+def _completion(summary: Summary, why: str | None, further: Sequence[str]) -> list[str]:
     finished = summary.run.finished_at
     required = why_rollback(summary)
     needed = f"YES ({required})" if required else f"NO ({why_no_rollback(summary)})"
-    why = reasons_sentence(summary)
-    found = issues(summary)
+    found = [*further, *issues(summary)]
     return [
         "## COMPLETION",
         "",

@@ -18,7 +18,7 @@ from harness.artifacts.verdict import decision, is_rollback_required, watched
 METRICS_FORMAT = 1
 
 #: Findings of a validation that are faults of the migration.
-_FAULTS = ("missing", "different", "extra", "orphaned")
+_FAULTS = ("missing", "different", "extra", "orphaned", "altered")
 _FATES = ("read", "kept", "merged", "skipped", "rejected", "published", "failed")
 
 
@@ -123,8 +123,10 @@ def _error_ratio(summary: Summary, name: str) -> float | None:
 def _rates(alerts: Mapping[str, Alert]) -> dict[str, float | None]:
     """The specification's rates; those of success are what is left of the others."""
     errors = alerts["errors"].rate
-    bookings = alerts["missing bookings"].rate
-    senders = alerts["sender failures"].rate
+    bookings, senders = (
+        alerts[name].rate if name in alerts else None
+        for name in ("missing bookings", "sender failures")
+    )
     return {
         "success": _rest(errors),
         "error": _rounded(errors),
@@ -136,7 +138,7 @@ def _rates(alerts: Mapping[str, Alert]) -> dict[str, float | None]:
 
 
 def _communication(summary: Summary) -> dict[str, Any]:
-    chats, messages = summary.table("chat").kept, summary.table("message").kept
+    chats, messages = (summary.table(name).kept for name in summary.CARRIED)
     images = summary.image_messages
     carried = summary.table("media").kept
     return {

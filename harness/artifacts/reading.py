@@ -9,59 +9,58 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from harness import settings
 from harness.artifacts.linkage import read_comparison
+from harness.artifacts.reading_run import (
+    read_audits,
+    read_checkpoints,
+    read_failures,
+    read_inputs,
+    read_run,
+    read_steps,
+    read_validation,
+)
 from harness.artifacts.reading_safety import read_safety, with_backup
 from harness.artifacts.relations import fetch, stands
 from harness.artifacts.summary import (
     BOOKING_NOT_MIGRATED,
     SUMMARY_FILE,
     SUMMARY_FORMAT,
-    Audit,
-    Checkpoint,
     Coercion,
-    Failure,
-    Input,
     Reason,
     Rejection,
-    Run,
-    Step,
     Summary,
     TableCount,
-    Validation,
     plural,
 )
 from harness.database import Connection
-from harness.errors import UsageError
+from harness.pipelines import current
 
 #: The tables of the dump that are accounted for, and the live table each goes to.
 PUBLISHED_AS = {"chat": "chats", "message": "chat_messages", "media": "media"}
 TABLES = ("chat", "message", "booking", "media")
 
-#: What a live row can be found to be, other than as it must be, worst first; the
-#: validation may know further kinds.
-FINDINGS = ("missing", "different", "extra", "orphaned", "newer")
-
-_PASSED = ("pass", "success")
+_AnySummary = TypeVar("_AnySummary", bound=Summary)
 
 
-def read_summary(connection: Connection, run_id: str) -> Summary:
-    """Read all that is known of a run, in the caller's transaction.
+def read_migration(connection: Connection, run_id: str) -> Summary:
+    """Read all that is known of a migration's run, in the caller's transaction.
 
     Counts of what has not happened are None. Raises ``UsageError`` when the ledger has
     no such run.
     """
-    is_landed, has_marts = _is_landed(connection, run_id), holds_run(connection, run_id)
+    is_landed = _is_landed(connection, run_id)
+    has_marts = holds_run(connection, run_id, "reconciliation", "migration_metrics")
     summary = Summary(
-        run=_read_run(connection, run_id),
-        inputs=_read_inputs(connection, run_id),
-        steps=_read_steps(connection, run_id),
+        run=read_run(connection, run_id),
+        inputs=read_inputs(connection, run_id),
+        steps=read_steps(connection, run_id),
         tables=_read_tables(connection, run_id, is_landed, has_marts),
-        failures=_read_failures(connection, run_id),
-        checkpoints=_read_checkpoints(connection, run_id),
-        validation=_read_validation(connection, run_id),
+        failures=read_failures(connection, run_id),
+        checkpoints=read_checkpoints(connection, run_id),
+        validation=read_validation(connection, run_id),
         has_marts=has_marts,
         safety=read_safety(connection, run_id),
     )
@@ -76,7 +75,7 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
             rejections=_read_rejections(connection),
             migrated_bookings=_count_migrated_bookings(connection),
         )
-    counts, problems = _read_audits(connection, run_id)
+    counts, problems = read_audits(connection, run_id)
     if counts:
         summary = replace(summary, audits=counts, problems=problems)
     if has_marts:
@@ -89,18 +88,17 @@ def read_summary(connection: Connection, run_id: str) -> Summary:
             image_messages=_count_image_messages(connection),
             linkage=read_comparison(connection),
         )
-    return summary if is_landed else _with_kept_fates(summary)
+    return summary if is_landed else _with_kept_counts(with_kept_fates(summary))
 
 
-def holds_run(connection: Connection, run_id: str) -> bool:
+def holds_run(connection: Connection, run_id: str, *needed: str) -> bool:
     """Whether dbt's marts are built from this run's landing, each of them.
 
+    ``needed`` are the marts that must stand beside the one that names the run.
     After a failed test dbt passes over the models behind it: those hold another run.
     """
-    marts = settings.marts_schema()
-    if not stands(
-        connection, marts, "loaded_run", "reconciliation", "migration_metrics"
-    ):
+    marts = current().marts()
+    if not stands(connection, marts, "loaded_run", *needed):
         return False
     rows = fetch(connection, "select run_id from {marts}.loaded_run")
     if [row[0] for row in rows] != [run_id]:
@@ -120,48 +118,6 @@ def _is_landed(connection: Connection, run_id: str) -> bool:
     return [
         row[0] for row in fetch(connection, "select run_id from {staging}.loads")
     ] == [run_id]
-
-
-def _read_run(connection: Connection, run_id: str) -> Run:
-    found = (
-        fetch(
-            connection,
-            "select run_id, pipeline, status, started_at, finished_at, operator,"
-            " code_version, target from {ledger}.runs where run_id = %(run_id)s",
-            run_id=run_id,
-        )
-        if stands(connection, settings.ledger_schema(), "runs")
-        else []
-    )
-    if not found:
-        raise UsageError(
-            f"the ledger has no run {run_id}. Nothing was written. "
-            "See the runs with: ./inv status"
-        )
-    return Run(*found[0])
-
-
-def _read_inputs(connection: Connection, run_id: str) -> tuple[Input, ...]:
-    rows = fetch(
-        connection,
-        "select kind, name, bytes, sha256, rows from {ledger}.inputs"
-        " where run_id = %(run_id)s order by kind <> 'dump', kind, name",
-        run_id=run_id,
-    )
-    return tuple(Input(*row) for row in rows)
-
-
-def _read_steps(connection: Connection, run_id: str) -> tuple[Step, ...]:
-    rows = fetch(
-        connection,
-        "select step, status, started_at, finished_at, seconds::float8, rows,"
-        " peak_memory_bytes"
-        " + coalesce((detail ->> 'parser_peak_memory_bytes')::bigint, 0)"
-        " from {ledger}.steps where run_id = %(run_id)s"
-        " order by step_id",
-        run_id=run_id,
-    )
-    return tuple(Step(*row) for row in rows)
 
 
 def _read_tables(
@@ -247,16 +203,6 @@ def _read_rejections(connection: Connection) -> tuple[Rejection, ...]:
     return tuple(Rejection(*row) for row in rows)
 
 
-def _read_failures(connection: Connection, run_id: str) -> tuple[Failure, ...]:
-    rows = fetch(
-        connection,
-        "select table_name, reason, count(*) from {ledger}.failed_rows"
-        " where run_id = %(run_id)s group by 1, 2 order by 1, 3 desc, 2",
-        run_id=run_id,
-    )
-    return tuple(Failure(*row) for row in rows)
-
-
 def _read_coercions(connection: Connection) -> tuple[Coercion, ...]:
     if not stands(connection, settings.marts_schema(), "coercions"):
         return ()
@@ -284,96 +230,10 @@ def _count_migrated_bookings(connection: Connection) -> int | None:
     return int(rows[0][0])
 
 
-def _read_audits(
-    connection: Connection, run_id: str
-) -> tuple[dict[str, int] | None, tuple[Audit, ...]]:
-    """Count dbt's outcomes by status, and read those that did not pass, worst first."""
-    if not stands(connection, settings.marts_schema(), "audit_results"):
-        return None, ()
-    rows = fetch(
-        connection,
-        "select name, resource_type, status, severity, failures, message"
-        " from {marts}.audit_results where run_id = %(run_id)s"
-        " order by array_position(array['error', 'fail', 'warn', 'not run'], status),"
-        " name",
-        run_id=run_id,
-    )
-    audits = [Audit(*row) for row in rows]
-    counts: dict[str, int] = {}
-    for audit in audits:
-        counts[audit.status] = counts.get(audit.status, 0) + 1
-    return counts, tuple(audit for audit in audits if audit.status not in _PASSED)
-
-
-def _read_checkpoints(connection: Connection, run_id: str) -> tuple[Checkpoint, ...]:
-    """Read the newest audit of each checkpoint, without the samples that it took."""
-    rows = fetch(
-        connection,
-        "select distinct on (step) detail from {ledger}.steps"
-        " where run_id = %(run_id)s and detail ? 'checkpoint'"
-        " order by step desc, step_id desc",
-        run_id=run_id,
-    )
-    audits = [row[0] for row in rows]
-    return tuple(
-        Checkpoint(
-            detail["checkpoint"],
-            detail["passed"],
-            detail["expectations"],
-            (
-                *(_expectation(finding, "fail") for finding in detail["failed"]),
-                *(_expectation(finding, "warn") for finding in detail["warnings"]),
-            ),
-        )
-        for detail in sorted(audits, key=lambda detail: str(detail["checkpoint"]))
-    )
-
-
-def _expectation(finding: Mapping[str, Any], status: str) -> Audit:
-    column = f".{finding['column']}" if finding["column"] else ""
-    return Audit(
-        name=finding["table"] + column,
-        kind="expectation",
-        status=status,
-        severity=finding["severity"],
-        failures=finding["unexpected_count"],
-        message=finding["description"],
-    )
-
-
-def _read_validation(connection: Connection, run_id: str) -> Validation | None:
-    """Read the newest validation; its long lists of ids stay in the database."""
-    rows = fetch(
-        connection,
-        "select validated_at, is_valid, result -> 'validation_errors',"
-        " result -> 'expected_rows', result -> 'findings' from {ledger}.validations"
-        " where run_id = %(run_id)s order by validated_at desc limit 1",
-        run_id=run_id,
-    )
-    if not rows:
-        return None
-    validated_at, is_valid, errors, expected, findings = rows[0]
-    return Validation(
-        validated_at,
-        is_valid,
-        errors=tuple(errors or ()),
-        expected=expected or {},
-        findings={
-            table: {**dict.fromkeys(FINDINGS, 0), **findings[table]}
-            for table in PUBLISHED_AS.values()
-            if table in (findings or {})
-        },
-    )
-
-
-def _with_kept_fates(summary: Summary) -> Summary:
+def with_kept_fates(summary: _AnySummary) -> _AnySummary:
     """Add what the run's own ``summary.json`` knows of rows that are not landed now."""
-    path = settings.artifacts_home() / summary.run.run_id / SUMMARY_FILE
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return summary
-    if kept.get("format") != SUMMARY_FORMAT:
+    kept = kept_summary(summary)
+    if kept is None:
         return summary
     fates = ("read", "kept", "merged", "skipped", "rejected")
     return replace(
@@ -381,14 +241,34 @@ def _with_kept_fates(summary: Summary) -> Summary:
         tables=tuple(
             replace(table, **{fate: kept["tables"][table.name][fate] for fate in fates})
             for table in summary.tables
+            if table.name in kept["tables"]
         ),
         reasons=tuple(
             Reason(table, reason, rows)
-            for table in ("chat", "message")
+            for table in summary.SOURCES
             for reason, rows in kept["skip_reasons"][plural(table)].items()
         ),
-        rejections=tuple(Rejection(**row) for row in kept["rejections"]),
         coercions=tuple(Coercion(**row) for row in kept["coercions"]),
+    )
+
+
+def kept_summary(summary: Summary) -> dict[str, Any] | None:
+    """Read the ``summary.json`` that the run left; None without one of this shape."""
+    path = settings.artifacts_home() / summary.run.run_id / SUMMARY_FILE
+    try:
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return kept if kept.get("format") == SUMMARY_FORMAT else None
+
+
+def _with_kept_counts(summary: Summary) -> Summary:
+    kept = kept_summary(summary)
+    if kept is None:
+        return summary
+    return replace(
+        summary,
+        rejections=tuple(Rejection(**row) for row in kept["rejections"]),
         unlinked_chats=kept["unlinked_chats"],
         migrated_bookings=kept["migrated_bookings"],
         image_messages=kept.get("image_messages"),

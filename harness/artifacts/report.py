@@ -18,7 +18,7 @@ from psycopg.types.string import TextLoader
 
 from harness import settings
 from harness.artifacts.linkage import CONFIDENCES, advice
-from harness.artifacts.reading import FINDINGS
+from harness.artifacts.reading_run import FINDINGS
 from harness.artifacts.showing import (
     humanize,
     percent,
@@ -73,24 +73,38 @@ def read_reports(connection: Connection) -> tuple[ReportTable, ...]:
 
 
 def report_page(summary: Summary, reports: Sequence[ReportTable] = ()) -> str:
-    """Render the page of a run."""
-    return _template().render(
-        summary=summary,
-        run=summary.run,
+    """Render the page of a migration's run."""
+    return page(
+        "report.html.j2",
+        summary,
         reports=reports,
         headline=headline(summary),
         why=reasons_sentence(summary),
+        linkage=summary.linkage,
+        advice=advice(summary.linkage) if summary.linkage else None,
+        confidences=CONFIDENCES,
+    )
+
+
+def page(
+    template: str, summary: Summary, further: Sequence[str] = (), **more: object
+) -> str:
+    """Render a page of a run.
+
+    ``further`` are issues of the pipeline's own, ``more`` is what its template needs.
+    """
+    return _template(template).render(
+        summary=summary,
+        run=summary.run,
         decision=decision(summary),
-        issues=issues(summary),
+        issues=[*further, *issues(summary)],
         is_rollback_required=is_rollback_required(summary),
         alerts=watched(summary),
         safety=summary.safety,
         fates=FATES,
         actions=ACTIONS,
         finding_kinds=finding_kinds(summary),
-        linkage=summary.linkage,
-        advice=advice(summary.linkage) if summary.linkage else None,
-        confidences=CONFIDENCES,
+        **more,
     )
 
 
@@ -135,7 +149,7 @@ def _is_numeric(values: Sequence[object]) -> bool:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -147,4 +161,4 @@ def _template() -> Template:
         show=show, show_time=show_time, show_bytes=show_bytes, humanize=humanize
     )
     environment.globals.update(percent=percent, plural=plural)
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)

@@ -12,11 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from harness import pipelines
 from harness.candidates import ACTIONS
-from harness.published import TABLES
-
-#: The live tables, parents first.
-_TABLES = tuple(table.name for table in TABLES)
 
 #: Rows of earlier runs that are not as the source has them, and are left.
 LEFT = ("changed live", "conflict", "removed", "gone")
@@ -127,9 +124,10 @@ class Safety:
 def deltas(detail: Mapping[str, Any]) -> tuple[Delta, ...]:
     """Read what a publish decided out of its step's detail."""
     found = dict(_mapping(detail, "tables"))
-    # The ledger keeps them in no order.
-    known = [table for table in _TABLES if table in found]
-    others = [table for table in found if table not in _TABLES]
+    # The ledger keeps them in no order; parents come first.
+    tables = [table.name for table in pipelines.current().tables]
+    known = [table for table in tables if table in found]
+    others = [table for table in found if table not in tables]
     return tuple(Delta(table, _counts(found[table])) for table in (*known, *others))
 
 

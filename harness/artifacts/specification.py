@@ -141,7 +141,7 @@ def write_extracted(connection: Connection, summary: Summary, folder: Path) -> N
     """
     at = _iso(built_at(connection, summary))
     chats, messages = summary.table("chat"), summary.table("message")
-    with _document(folder / EXTRACTED) as document:
+    with json_document(folder / EXTRACTED) as document:
         document.member("extracted_at", at)
         counts = {
             name: document.array(name, json_rows(connection, _mart_query(query)))
@@ -158,7 +158,7 @@ def write_extracted(connection: Connection, summary: Summary, folder: Path) -> N
             EXTRACTED, "processed messages", counts["processedMessages"], messages.kept
         )
         _check_metadata(metadata, summary, counts["imageMessages"])
-    with _document(folder / SKIPPED) as document:
+    with json_document(folder / SKIPPED) as document:
         document.member("skipped_at", at)
         for name, query, table in (
             ("skipped_chats", _SKIPPED_CHATS, chats),
@@ -177,7 +177,7 @@ def write_failed(connection: Connection, summary: Summary, folder: Path) -> None
     publish = summary.done("publish")
     at = publish.finished_at if publish else built_at(connection, summary)
     run_id = sql.Literal(summary.run.run_id)
-    with _document(folder / FAILED) as document:
+    with json_document(folder / FAILED) as document:
         document.member("failed_at", _iso(at))
         for name, query in (
             ("failed_chats", _FAILED_CHATS),
@@ -197,7 +197,7 @@ def write_created(
     are 100 %.
     """
     at = _iso(publish.finished_at)
-    with _document(folder / CREATED) as document:
+    with json_document(folder / CREATED) as document:
         document.member("created_at", at)
         created = {
             name: document.array(
@@ -208,13 +208,15 @@ def write_created(
         }
         failed = {name: summary.table(name).failed or 0 for name in PUBLISHED_AS}
         document.member("metadata", _creation_counts(created, failed, publish))
-    with _document(folder / STATS) as document:
+    with json_document(folder / STATS) as document:
         for name, value in _creation_stats(created, failed, publish).items():
             document.member(name, value)
 
 
-def write_validated(connection: Connection, summary: Summary, folder: Path) -> None:
-    """Write chat-validation-results.json: the newest validation of the run."""
+def write_validated(
+    connection: Connection, summary: Summary, folder: Path, name: str = VALIDATED
+) -> None:
+    """Write the newest validation of the run, in the specification's order of keys."""
     values = dict(
         fetch(
             connection,
@@ -225,10 +227,10 @@ def write_validated(connection: Connection, summary: Summary, folder: Path) -> N
         )
     )
     extra = sorted(set(values) - set(_VALIDATION_KEYS))
-    with _document(folder / VALIDATED) as document:
-        for name in (*_VALIDATION_KEYS, *extra):
-            if name in values:
-                document.encoded_member(name, values[name].encode())
+    with json_document(folder / name) as document:
+        for key in (*_VALIDATION_KEYS, *extra):
+            if key in values:
+                document.encoded_member(key, values[key].encode())
 
 
 def check_sums(summary: Summary) -> None:
@@ -400,6 +402,7 @@ def _iso(time: datetime) -> str:
 
 
 @contextmanager
-def _document(path: Path) -> Iterator[JsonObject]:
+def json_document(path: Path) -> Iterator[JsonObject]:
+    """Write a JSON object into a file that appears whole or not at all."""
     with whole_file(path) as stream, JsonObject(stream) as document:
         yield document

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from harness.artifacts.linkage import Comparison, others_sentence
 from harness.artifacts.safety import Safety
@@ -189,6 +190,13 @@ class Summary:
     ``image_messages`` are those of the messages that are kept.
     """
 
+    #: The tables whose rows are read, those that conversations and messages are
+    #: counted by, where the coercions are listed, and what a run adds to the schema.
+    SOURCES: ClassVar[tuple[str, ...]] = ("chat", "message")
+    CARRIED: ClassVar[tuple[str, str]] = ("chat", "message")
+    COERCIONS: ClassVar[str] = "marts.coercions"
+    ADDED: ClassVar[str] = "keys and indexes"
+
     run: Run
     inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
@@ -236,7 +244,8 @@ class Summary:
 
 def plural(name: str, count: int | None = None) -> str:
     """Name a table's rows, after their count if there is one: ``1 chat``, ``chats``."""
-    word = name if count == 1 else _PLURALS.get(name, f"{name}s")
+    one = name.removesuffix("s")
+    word = one if count == 1 else _PLURALS.get(name, f"{one}s")
     return word if count is None else f"{count:,} {word}"
 
 
@@ -254,7 +263,7 @@ def headline(summary: Summary) -> str:
     if status == "rolled_back":
         return f"The run was rolled back: {_rolled_back(summary)}"
     if status in ("published", "validated", "invalid"):
-        return _published(summary) + _verdict(summary.validation)
+        return _published(summary) + verdict_sentence(summary.validation)
     return f"{kept} are ready to publish; the live tables are untouched."
 
 
@@ -342,11 +351,11 @@ def _published(summary: Summary) -> str:
     return (
         f"{messages.published or 0:,} of {_of(messages.read, 'message')} and "
         f"{chats.published or 0:,} of {_of(chats.read, 'chat')} were published"
-        + _delta(summary.safety)
+        + delta_sentence(summary.safety)
     )
 
 
-def _delta(known: Safety) -> str:
+def delta_sentence(known: Safety) -> str:
     """Say what of it were updates, and how much of earlier runs was left alone."""
     said = []
     updated = known.delta("update")
@@ -357,7 +366,8 @@ def _delta(known: Safety) -> str:
     return f" ({', '.join(said)})" if said else ""
 
 
-def _verdict(validation: Validation | None) -> str:
+def verdict_sentence(validation: Validation | None) -> str:
+    """Say at a sentence's end what the validation found."""
     if validation is None:
         return "; the live tables are not validated yet."
     if validation.is_valid:

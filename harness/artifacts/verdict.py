@@ -147,6 +147,8 @@ def _why_stop(summary: Summary) -> str | None:
         return "an audit failed and nothing may be published before it passes"
     if is_failed(summary, "preflight"):
         return "the preflight failed and nothing may be published before it passes"
+    if is_failed(summary, "security.check"):
+        return "the security check failed, and nobody may use the tables as they are"
     raised = [
         f"{alert.name}, {alert.measured}"
         for alert in watched(summary)
@@ -239,5 +241,7 @@ def _audit_issues(summary: Summary) -> list[str]:
     ]
     coerced = sum(row.rows for row in summary.coercions)
     if coerced:
-        found.append(f"{plural('value', coerced)} coerced, listed in marts.coercions.")
+        found.append(
+            f"{plural('value', coerced)} coerced, listed in {summary.COERCIONS}."
+        )
     return found

@@ -10,11 +10,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import structure
+from harness import pipelines, structure
 from harness.backup import restoring, store, taking
 from harness.backup.restoring import Restore
-from harness.backup.store import TABLE_NAMES, Backup
+from harness.backup.store import Backup
 from harness.console import Console, counted
+from harness.structure import LiveObject
 
 if TYPE_CHECKING:
     from harness.stages import Session
@@ -187,6 +188,11 @@ def print_restore(console: Console, plan: Restore) -> None:
         console.result(difference)
     if len(plan.differences) > _NAMED:
         console.result(f"and {len(plan.differences) - _NAMED} more differences")
+    if plan.left:
+        console.warn(
+            f"somebody has built on {', '.join(plan.left)}, which a run made since the "
+            "backup: it stays"
+        )
     if plan.unexplained and not plan.is_done:
         console.warn(
             f"{counted(plan.unexplained, 'row')} newer than the backup, which no run "
@@ -196,9 +202,15 @@ def print_restore(console: Console, plan: Restore) -> None:
 
 def _judged(session: Session) -> list[tuple[Backup, str | None]]:
     connection = session.connection
-    backups = store.list_backups(connection)
-    live = structure.read(connection, TABLE_NAMES) if backups else []
-    judged = [(each, store.why_not(connection, each, live)) for each in backups]
+    judged = []
+    live: dict[str, list[LiveObject]] = {}
+    for each in store.list_backups(connection):
+        with pipelines.working_on(each.pipeline):
+            if each.pipeline.name not in live:
+                names = store.table_names(connection)
+                live[each.pipeline.name] = structure.read(connection, names)
+            standing = live[each.pipeline.name]
+            judged.append((each, store.why_not(connection, each, standing)))
     connection.rollback()
     return judged
 

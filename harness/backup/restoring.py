@@ -9,7 +9,7 @@ everything with the backup: nothing is committed that is not the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 import psycopg
@@ -17,10 +17,10 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from harness import hashing, ledger, locks, settings, structure
-from harness.backup import afterwards, reconciling, rewriting
+from harness.backup import afterwards, outside, reconciling, rewriting
+from harness.backup.outside import OutsideChange
 from harness.backup.rows import RowCounts, rows_unlike
 from harness.backup.store import (
-    TABLE_NAMES,
     Backup,
     find,
     objects_of,
@@ -50,12 +50,17 @@ class TableRestore:
 
 @dataclass(frozen=True)
 class Restore:
-    """What a restore does: by table, and by name what differs in structure."""
+    """What a restore does: by table, and by name what differs in structure.
+
+    ``left`` names what a run made outside the tables and somebody has built on since:
+    it stays.
+    """
 
     backup: Backup
     tables: tuple[TableRestore, ...]
     differences: tuple[str, ...]
     is_done: bool = False
+    left: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:
@@ -72,8 +77,7 @@ def preview_restore(connection: Connection, backup_id: str | None = None) -> Res
     """Say how the live tables differ from a backup, the newest without an id."""
     try:
         _prepare(connection)
-        plan, _, _ = _plan(connection, find(connection, backup_id))
-        return plan
+        return _plan(connection, find(connection, backup_id)).restore
     except psycopg.Error as error:
         raise _failed(error) from error
     finally:
@@ -100,7 +104,9 @@ def restore(
             return _restore(connection, backup_id, force, on_step or _silent)
 
     try:
-        return locks.retried(connection, work, tables=TABLE_NAMES, on_wait=on_step)
+        names = find(connection, backup_id).names
+        connection.rollback()
+        return locks.retried(connection, work, tables=names, on_wait=on_step)
     except psycopg.Error as error:
         raise _failed(error) from error
 
@@ -116,7 +122,8 @@ def _restore(
     on_step("locking the live tables")
     _lock(connection, backup)
     on_step("comparing with the backup")
-    plan, wanted, found = _plan(connection, backup)
+    planned = _plan(connection, backup)
+    plan = planned.restore
     if not plan.is_needed:
         return plan
     if plan.unexplained and not force:
@@ -125,12 +132,13 @@ def _restore(
             f"{backup.backup_id}, which no run published, would be lost. {_NEXT} "
             "See ./inv restore, and repeat it with --execute --force to lose them."
         )
-    _change(connection, plan, wanted, found, on_step)
+    left = _change(connection, planned, on_step)
     on_step("comparing with the backup again")
-    _require_restored(connection, backup, wanted)
-    afterwards.agree(connection, backup)
+    _require_restored(connection, backup, planned.wanted)
+    afterwards.agree(connection, backup, left)
     _enter(connection, plan, started)
-    return Restore(plan.backup, plan.tables, plan.differences, is_done=True)
+    named = tuple(f"{each.kind} {each.name}" for each in left)
+    return replace(plan, is_done=True, left=named)
 
 
 def _prepare(connection: Connection) -> None:
@@ -139,9 +147,17 @@ def _prepare(connection: Connection) -> None:
     hashing.fix_session(connection)
 
 
-def _plan(
-    connection: Connection, backup: Backup
-) -> tuple[Restore, list[LiveObject], list[LiveObject]]:
+@dataclass(frozen=True)
+class _Planned:
+    """A restore, and what the tables were, are, and what differs outside of them."""
+
+    restore: Restore
+    wanted: list[LiveObject]
+    found: list[LiveObject]
+    outside: list[OutsideChange]
+
+
+def _plan(connection: Connection, backup: Backup) -> _Planned:
     if backup.live_schema != settings.live_schema():
         raise Refused(
             f"the backup {backup.backup_id} is of the schema {backup.live_schema}, and "
@@ -149,8 +165,9 @@ def _plan(
             f"CARRYOVER_LIVE_SCHEMA={backup.live_schema}."
         )
     rewriting.require_whole_copies(connection, backup)
-    require_whole_tables(connection, with_id=False)
-    names = [table.name for table in backup.tables]
+    _require_no_cutover(connection, backup)
+    names = backup.names
+    require_whole_tables(connection, names, with_id=False)
     wanted = objects_of(connection, backup)
     found = structure.read(connection, names)
     rewriting.see_all_rows(connection, names)
@@ -159,8 +176,34 @@ def _plan(
         TableRestore(name, rows_unlike(connection, backup, name), name in anew)
         for name in names
     )
-    differing = tuple(structure.differences(wanted, found))
-    return Restore(backup, tables, differing), wanted, found
+    others = outside.find(connection, backup)
+    differing = (*structure.differences(wanted, found), *map(str, others))
+    return _Planned(Restore(backup, tables, differing), wanted, found, others)
+
+
+def _require_no_cutover(connection: Connection, backup: Backup) -> None:
+    """Raise ``Refused`` when views took the legacy tables' place since the backup."""
+    cutovers = sql.Identifier(settings.ledger_schema(), "cutovers")
+    row = connection.execute(
+        "select to_regclass(%s) is not null", [cutovers.as_string(connection)]
+    ).fetchone()
+    standing = (
+        row
+        and row[0]
+        and connection.execute(
+            sql.SQL(
+                "select executed_at from {} where undone_at is null"
+                " and live_schema = %s and executed_at > %s"
+            ).format(cutovers),
+            [backup.live_schema, backup.taken_at],
+        ).fetchone()
+    )
+    if standing:
+        raise Refused(
+            f"the cutover of {standing[0]:%Y-%m-%d %H:%M:%S} UTC came after the backup "
+            f"{backup.backup_id}: clients now read what it would take away. {_NEXT} "
+            "Take the cutover back first: ./inv cutover --undo --execute"
+        )
 
 
 def _lock(connection: Connection, backup: Backup) -> None:
@@ -169,7 +212,7 @@ def _lock(connection: Connection, backup: Backup) -> None:
         "select relname from pg_class"
         " where relnamespace = to_regnamespace(quote_ident(%s))"
         " and relkind = 'r' and relname = any(%s) order by relname",
-        [settings.live_schema(), [table.name for table in backup.tables]],
+        [settings.live_schema(), backup.names],
     ).fetchall()
     if standing:
         names = [sql.Identifier(settings.live_schema(), row[0]) for row in standing]
@@ -181,12 +224,10 @@ def _lock(connection: Connection, backup: Backup) -> None:
 
 
 def _change(
-    connection: Connection,
-    plan: Restore,
-    wanted: list[LiveObject],
-    found: list[LiveObject],
-    on_step: OnStep,
-) -> None:
+    connection: Connection, planned: _Planned, on_step: OnStep
+) -> list[OutsideChange]:
+    """Bring everything back; returns what stays outside the tables."""
+    plan, wanted, found = planned.restore, planned.wanted, planned.found
     anew = {table.name for table in plan.tables if table.is_made_anew}
     kept = [t.name for t in plan.tables if t.rows and not t.is_made_anew]
     for name in kept:
@@ -194,6 +235,7 @@ def _change(
     rewriting.require_unreferenced(connection, plan.backup, kept)
     connection.execute("set local check_function_bodies to off")
     with structure.search_path(connection, settings.live_schema()):
+        outside.make_again(connection, planned.outside)
         on_step("taking away what was not there")
         dependents = reconciling.clear(
             connection, wanted, found, anew=anew, has_rows=bool(kept)
@@ -218,13 +260,14 @@ def _change(
         connection.execute("set constraints all immediate")
         on_step("restoring keys, policies and grants")
         reconciling.complete(connection, wanted, dependents)
+        return outside.take_back(connection, planned.outside)
 
 
 def _require_restored(
     connection: Connection, backup: Backup, wanted: list[LiveObject]
 ) -> None:
     """Raise ``CheckFailed`` unless structure and content are those of the backup."""
-    names = [table.name for table in backup.tables]
+    names = backup.names
     differing = structure.differences(wanted, structure.read(connection, names))
     differing += [
         f"the rows of {name}" for name in names if rows_unlike(connection, backup, name)

@@ -118,13 +118,15 @@ def unlike(
     """Compose the rows that differ: action, id, their places, and is_unexplained."""
     names = [column.name for column in columns]
     times = [
-        sql.Identifier("live", column.name)
+        column.name
         for column in columns
         if column.name in ("created_at", "updated_at")
         and column.type_name.startswith("timestamp")
     ]
     newest = (
-        sql.SQL("greatest({})::timestamptz").format(sql.SQL(", ").join(times))
+        sql.SQL("greatest({})::timestamptz").format(
+            sql.SQL(", ").join(sql.Identifier("live", name) for name in times)
+        )
         if times
         else sql.SQL("null::timestamptz")
     )
@@ -135,6 +137,9 @@ def unlike(
         copy=kept.relation,
         taken_at=sql.Literal(backup.taken_at),
         newest=newest,
+        # As text: the copy may hold a time as another type.
+        live_times=hashing.content_hash("live", times),
+        kept_times=hashing.content_hash("kept", times),
         live_hash=hashing.content_hash("live", names),
         kept_hash=hashing.content_hash("kept", names),
     )

@@ -9,14 +9,12 @@ from typing import Any
 
 from psycopg import sql
 
-from harness import ledger, settings, structure
+from harness import ledger, pipelines, settings, structure
 from harness.database import Connection, committed
 from harness.errors import Refused, UsageError
-from harness.published import TABLES
+from harness.pipelines import Pipeline
 from harness.queries import query
 from harness.structure import LiveObject
-
-TABLE_NAMES = tuple(table.name for table in TABLES)
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,17 @@ class Backup:
     tables: tuple[BackupTable, ...] = field(default=())
 
     @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline that it was taken for; at first there was one."""
+        name = self.verification.get("pipeline", pipelines.MIGRATION.name)
+        return pipelines.PIPELINES[name]
+
+    @property
+    def names(self) -> list[str]:
+        """What its tables are called."""
+        return [table.name for table in self.tables]
+
+    @property
     def rows(self) -> int:
         """The rows of all its tables."""
         return sum(table.rows for table in self.tables)
@@ -70,6 +79,26 @@ class Backup:
             f"the backup {self.backup_id} has no table {name}. Nothing was changed. "
             "Run: ./inv backup --execute"
         )
+
+
+def table_names(connection: Connection) -> list[str]:
+    """List the live tables that a backup for the pipeline at work holds.
+
+    All that publishing writes; of those that it only reads the ones that stand in the
+    live schema as ordinary tables, which they do no more after the cutover.
+    """
+    at_work = pipelines.current()
+    others = [name for name in at_work.backed_up if name not in at_work.written]
+    if settings.legacy_schema() != settings.live_schema():
+        others = []
+    rows = connection.execute(
+        "select relname from pg_class"
+        " where relnamespace = to_regnamespace(quote_ident(%s))"
+        " and relkind = 'r' and not relispartition and relname = any(%s)",
+        [settings.live_schema(), others],
+    ).fetchall()
+    standing = {row[0] for row in rows}
+    return [*at_work.written, *(name for name in others if name in standing)]
 
 
 def list_backups(connection: Connection) -> list[Backup]:
@@ -140,7 +169,7 @@ def require_verified(connection: Connection) -> Backup:
     Raises ``Refused`` naming why none does.
     """
     backups = list_backups(connection)
-    live = structure.read(connection, TABLE_NAMES)
+    live = structure.read(connection, table_names(connection))
     reasons = []
     for each in backups:
         reason = why_not(connection, each, live)
@@ -150,7 +179,7 @@ def require_verified(connection: Connection) -> Backup:
     why = reasons[0] if reasons else "none was taken"
     raise Refused(
         f"there is no verified backup of the live tables as they are: {why}. Nothing "
-        "was changed. Run: ./inv backup --execute"
+        f"was changed. Run: {pipelines.current().command('backup')} --execute"
     )
 
 
@@ -161,13 +190,15 @@ def why_not(
 ) -> str | None:
     """Say why a backup does not count for publishing now; None when it does.
 
-    ``live`` is what ``structure.read`` says of the live tables, when that was asked.
+    That is asked for the pipeline at work. ``live`` is what ``structure.read`` says of
+    the live tables, when that was asked.
     """
     if backup.status != "verified":
         return f"is {backup.status}"
     if backup.live_schema != settings.live_schema():
         return f"is of the schema {backup.live_schema}, not of {settings.live_schema()}"
-    missing = set(TABLE_NAMES) - {table.name for table in backup.tables}
+    names = table_names(connection)
+    missing = set(names) - set(backup.names)
     if missing:
         return f"does not hold {', '.join(sorted(missing))}"
     if not _copies_stand(connection, backup):
@@ -176,7 +207,7 @@ def why_not(
     if since:
         return f"was taken before {since}"
     if live is None:
-        live = structure.read(connection, TABLE_NAMES)
+        live = structure.read(connection, names)
     wanted = filter(structure.is_structure, objects_of(connection, backup))
     differing = structure.differences(wanted, filter(structure.is_structure, live))
     if differing:
@@ -203,7 +234,9 @@ def drop(connection: Connection, backup_id: str) -> Backup:
         return backup
 
 
-def require_whole_tables(connection: Connection, *, with_id: bool = True) -> None:
+def require_whole_tables(
+    connection: Connection, names: Sequence[str], *, with_id: bool = True
+) -> None:
     """Raise ``Refused`` for a live table that is no plain one, or ``with_id`` has none.
 
     Partitions and inheritance spread a table's rows over others.
@@ -211,7 +244,7 @@ def require_whole_tables(connection: Connection, *, with_id: bool = True) -> Non
     rows = connection.execute(
         query(
             "backup_unfit_tables",
-            table_names=sql.Literal(list(TABLE_NAMES)),
+            table_names=sql.Literal(list(names)),
             needs_id=sql.Literal(with_id),
         )
     ).fetchall()

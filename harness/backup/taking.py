@@ -16,16 +16,24 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from harness import hashing, ledger, locks, settings, structure, target
+from harness import (
+    hashing,
+    ledger,
+    locks,
+    pipelines,
+    settings,
+    structure,
+    target,
+)
 from harness.backup import archive, trial
 from harness.backup.rows import CopiedColumn, columns_of
 from harness.backup.store import (
-    TABLE_NAMES,
     Backup,
     BackupTable,
     find,
     list_backups,
     require_whole_tables,
+    table_names,
 )
 from harness.database import Connection, Target, committed, said_by
 from harness.errors import CheckFailed, HarnessError
@@ -33,6 +41,9 @@ from harness.queries import query
 from harness.structure import LiveObject
 
 OnTable = Callable[[str], None]
+
+#: What ``backup_newest`` says of the ledger at a backup, as its verification keeps it.
+_STAND = ("last_step_id", "last_restore_id", "standing_runs", "standing_changes")
 
 
 class BackupFailed(HarnessError):
@@ -61,9 +72,10 @@ def preview(connection: Connection) -> Plan:
     """Say what a backup would copy, and change nothing."""
     try:
         target.require_tables(connection)
-        require_whole_tables(connection)
+        names = table_names(connection)
+        require_whole_tables(connection, names)
         tables = []
-        for name in TABLE_NAMES:
+        for name in names:
             row = connection.execute(
                 sql.SQL(
                     "select count(*), pg_total_relation_size({}::regclass) from {}"
@@ -102,7 +114,10 @@ def take(
 
     try:
         backup_id = locks.retried(
-            connection, work, tables=TABLE_NAMES, on_wait=on_table
+            connection,
+            work,
+            tables=pipelines.current().backed_up,
+            on_wait=on_table,
         )
     except psycopg.Error as error:
         archive.discard(written)
@@ -122,14 +137,14 @@ def _take(
     written: archive.Archive | None,
     on_table: OnTable,
 ) -> str:
-    _begin(connection)
+    names = _begin(connection)
     newest = connection.execute(query("backup_newest")).fetchone()
-    taken_at, last_step_id, last_restore_id, standing_runs = newest or (None, 0, 0, [])
+    taken_at, *stand = newest or (None, 0, 0, [], [])
     backup_id = ledger.new_run_id()
-    objects = structure.read(connection, TABLE_NAMES)
+    objects = structure.read(connection, names)
     _make_schema(connection)
     tables = []
-    for name in TABLE_NAMES:
+    for name in names:
         on_table(f"copying {name}")
         tables.append(_copy(connection, backup_id, name))
     on_table("restoring on trial")
@@ -137,13 +152,12 @@ def _take(
         "checks": trial.restore(connection, backup_id, objects, tables),
         "objects": len(objects),
         "structure": structure.fingerprint(objects),
-        "last_step_id": last_step_id,
-        "last_restore_id": last_restore_id,
-        "standing_runs": standing_runs,
+        "pipeline": pipelines.current().name,
+        **dict(zip(_STAND, stand, strict=True)),
     }
     if written:
         on_table("writing the archive")
-        archive.write(connection, to, written, TABLE_NAMES)
+        archive.write(connection, to, written, names)
     seconds = round((datetime.now(timezone.utc) - started).total_seconds(), 3)
     _enter(connection, backup_id, taken_at, seconds, to, verification, written)
     _enter_contents(connection, backup_id, tables, objects)
@@ -152,9 +166,13 @@ def _take(
     return backup_id
 
 
-def _begin(connection: Connection) -> None:
-    """Begin the transaction: one snapshot, and tables whose structure stays."""
+def _begin(connection: Connection) -> list[str]:
+    """Begin the transaction: one snapshot, and tables whose structure stays.
+
+    Returns the tables' names.
+    """
     target.require_tables(connection)
+    names = table_names(connection)
     # Asked here already, so that nobody waits for the tables of a run that is at work.
     ledger.take_lock(connection)
     connection.rollback()
@@ -163,14 +181,15 @@ def _begin(connection: Connection) -> None:
     # Before the snapshot, which the first query takes.
     connection.execute(
         sql.SQL("lock table {} in share update exclusive mode").format(
-            sql.SQL(", ").join(_live(name) for name in TABLE_NAMES)
+            sql.SQL(", ").join(_live(name) for name in names)
         )
     )
     ledger.take_lock(connection)
     hashing.fix_session(connection)
     connection.execute("set local synchronize_seqscans to off")
     ledger.ensure(connection)
-    require_whole_tables(connection)
+    require_whole_tables(connection, names)
+    return names
 
 
 def _make_schema(connection: Connection) -> None:
@@ -296,7 +315,7 @@ def _failed(error: psycopg.Error) -> BackupFailed:
     return BackupFailed(
         f"the backup failed in the database: {said_by(error)}. The transaction was "
         "rolled back, no backup was left. Mend the cause and run: "
-        "./inv backup --execute"
+        f"{pipelines.current().command('backup')} --execute"
     )
 
 

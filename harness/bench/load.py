@@ -112,12 +112,12 @@ def measure(
         with console.step(f"writing {rows:,} messages") as step:
             files = messages.write(folder, rows)
             step.detail = f"{files.dump_bytes / _MEGABYTE:,.0f} MB"
-        with _scratch(to) as scratch:
-            loads, copies = _alternate(scratch, console, files, repetitions)
+        with scratch(to) as database:
+            loads, copies = _alternate(database, console, files, repetitions)
             with console.step("measuring other tools") as step:
-                found = others.measure(scratch, files, folder)
+                found = others.measure(database, files, folder)
         return Report(
-            rows, files.dump_bytes, loads, copies, found, _environment(to, repetitions)
+            rows, files.dump_bytes, loads, copies, found, environment(to, repetitions)
         )
 
 
@@ -161,7 +161,7 @@ def _run(to: Target, what: str, file: Path) -> Measure:
 
 
 @contextmanager
-def _scratch(to: Target) -> Iterator[Target]:
+def scratch(to: Target) -> Iterator[Target]:
     """A database of this process's own on the target's server."""
     name = f"carryover_bench_{os.getpid()}"
     identifier = sql.Identifier(name)
@@ -175,7 +175,8 @@ def _scratch(to: Target) -> Iterator[Target]:
             )
 
 
-def _environment(to: Target, repetitions: int) -> dict[str, Any]:
+def environment(to: Target, repetitions: int) -> dict[str, Any]:
+    """What a measurement ran on, for its report."""
     with connect(to) as connection:
         server = connection.info.parameter_status("server_version")
     return {

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from psycopg import sql
 
-from harness import ledger, target
+from harness import ledger, pipelines
 from harness.preflight.context import Context, listed, quoted
 from harness.preflight.report import Check
 
@@ -129,7 +129,8 @@ def idle_transactions(context: Context) -> Iterator[Check]:
 
 def prepared_transactions(context: Context) -> Iterator[Check]:
     """Name the transactions that were prepared and forgotten: they keep their locks."""
-    rows = context.rows("preflight_prepared", names=sql.Literal(list(target.TABLES)))
+    names = sql.Literal(list(pipelines.current().live_tables))
+    rows = context.rows("preflight_prepared", names=names)
     if not rows:
         yield Check("prepared_transactions", "pass", "none is left over")
         return
@@ -158,7 +159,7 @@ def _sessions(context: Context) -> list[Session]:
     ]
     rows = context.rows(
         "preflight_sessions",
-        names=sql.Literal(list(target.TABLES)),
+        names=sql.Literal(list(pipelines.current().live_tables)),
         # To add a unique key not even readers may be at the table.
         closed_tables=sql.SQL("{}::text[]").format(sql.Literal(closed)),
     )

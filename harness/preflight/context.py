@@ -12,19 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from harness import constraints, ledger, settings, target
+from harness import ledger, pipelines, publish, settings, target
 from harness.constraints import Change
+from harness.cutover import state
 from harness.database import Connection, Target
 from harness.preflight.report import Check
-from harness.published import TABLES
 from harness.queries import query
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString  # of Python 3.11
-
-#: The tables that publishing writes, and those that it only reads and refers to.
-WRITTEN: tuple[str, ...] = tuple(table.name for table in TABLES)
-PARENTS: tuple[str, ...] = tuple(name for name in target.TABLES if name not in WRITTEN)
 
 #: A line names this many things; the count is always whole.
 NAMED = 5
@@ -65,21 +61,66 @@ class Context:
     @cached_property
     def tables(self) -> dict[str, LiveTable]:
         """The live tables that stand, by name."""
-        rows = self.rows("preflight_tables", names=sql.Literal(list(target.TABLES)))
+        names = pipelines.current().live_tables
+        rows = self.rows("preflight_tables", names=sql.Literal(list(names)))
         found = {row[0]: LiveTable(*row) for row in rows}
-        return {name: found[name] for name in target.TABLES if name in found}
+        return {name: found[name] for name in names if name in found}
+
+    @cached_property
+    def written(self) -> list[LiveTable]:
+        """Those of them that publishing writes."""
+        names = pipelines.current().written
+        return [table for name, table in self.tables.items() if name in names]
+
+    @cached_property
+    def legacy(self) -> dict[str, LiveTable]:
+        """The tables that are landed from their own schema, and backed up, by name."""
+        at_work = pipelines.current()
+        names = [name for name in at_work.backed_up if name not in at_work.written]
+        if not names:
+            return {}
+        rows = self.rows(
+            "preflight_tables",
+            live_name=sql.Literal(self.legacy_schema),
+            names=sql.Literal(names),
+        )
+        return {row[0]: LiveTable(*row) for row in rows}
+
+    @cached_property
+    def legacy_schema(self) -> str:
+        """Where these are: views may have taken their place."""
+        return state.legacy_schema(self.connection)
+
+    @cached_property
+    def coming(self) -> list[str]:
+        """The live tables that are made before the publish, which are not there yet."""
+        return target.missing_chat_tables(self.connection)
 
     @cached_property
     def stand(self) -> bool:
         """Whether all live tables stand, as tables."""
-        return len(self.tables) == len(target.TABLES) and all(
+        return len(self.tables) == len(pipelines.current().live_tables) and all(
             table.kind in ("r", "p") for table in self.tables.values()
         )
 
     @cached_property
     def changes(self) -> Sequence[Change]:
-        """The keys and indexes that publishing would add."""
-        return constraints.missing_changes(self.connection)
+        """The keys, indexes, policies and the like that publishing would add."""
+        return publish.missing_changes(self.connection)
+
+    @cached_property
+    def ours(self) -> set[tuple[str, str, str]]:
+        """Triggers and memberships that an earlier publish made: table, kind, name."""
+        at_work = pipelines.current()
+        if at_work is pipelines.MIGRATION or not ledger.is_current(self.connection):
+            return set()
+        rows = self.connection.execute(
+            sql.SQL(
+                "select table_name, kind, name from {} where rolled_back_at is null"
+                " and kind in ('trigger', 'publication')"
+            ).format(sql.Identifier(settings.ledger_schema(), "schema_changes"))
+        ).fetchall()
+        return {(row[0], row[1], row[2]) for row in rows}
 
     @cached_property
     def run(self) -> ledger.Run | None:
@@ -89,7 +130,8 @@ class Context:
     @cached_property
     def is_built(self) -> bool:
         """Whether the marts are those of the landed run."""
-        if self.run is None or not self.exists(settings.marts_schema(), "loaded_run"):
+        marts = pipelines.current().marts()
+        if self.run is None or not self.exists(marts, "loaded_run"):
             return False
         row = self.connection.execute(query("built_run")).fetchone()
         return bool(row and row[0] == self.run.run_id)
@@ -117,19 +159,35 @@ class Context:
         )
 
 
-def live(name: str) -> str:
-    """Write a live table's name as SQL takes it."""
-    return sql.Identifier(settings.live_schema(), name).as_string()
+def live(name: str, schema: str | None = None) -> str:
+    """Write a live table's name as SQL takes it, or that of a table elsewhere."""
+    return sql.Identifier(schema or settings.live_schema(), name).as_string()
 
 
 def mart(name: str) -> str:
     """Write a mart's name as SQL takes it."""
-    return sql.Identifier(settings.marts_schema(), name).as_string()
+    return sql.Identifier(pipelines.current().marts(), name).as_string()
 
 
 def rejected_rows() -> str:
     """Write the name of the table of rejected rows."""
     return sql.Identifier(settings.staging_schema(), "rejected_rows").as_string()
+
+
+def command(task: str) -> str:
+    """What an operator runs for a task of the pipeline at work."""
+    return pipelines.current().command(task)
+
+
+def rehearsal() -> str:
+    """What rehearses the whole pipeline at work."""
+    dump = " --dump FILE" if pipelines.current() is pipelines.MIGRATION else ""
+    return f"{command('migrate')}{dump} --execute"
+
+
+def makes_relation(change: Change) -> bool:
+    """Whether a change makes something that shares its schema's names with tables."""
+    return change.kind in ("index", "table") or " unique " in f" {change.ddl} "
 
 
 def quoted(name: str) -> str:

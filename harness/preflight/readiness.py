@@ -11,19 +11,18 @@ from collections.abc import Iterator, Mapping
 
 from psycopg import sql
 
-from harness import candidates, hashing, ledger, linkage, publish, settings
+from harness import candidates, hashing, ledger, linkage, pipelines, publish, settings
 from harness.errors import Refused
 from harness.landed import require_landed
 from harness.preflight.context import (
-    PARENTS,
     Context,
+    command,
     live,
     mart,
     not_looked_at,
     rejected_rows,
 )
 from harness.preflight.report import Check, Status, explained
-from harness.published import TABLES
 from harness.target import TargetDoesNotFit
 from harness.variables import thresholds
 
@@ -41,16 +40,23 @@ _PASSED = {
     _NO_PARENT: "every booking, chat and person is there",
     _OTHER: "the live tables take every other value",
 }
+#: The consolidation gives a booking that has a session no other.
+_PASSED_CONSOLIDATION = {
+    _ID_TAKEN: _PASSED[_ID_TAKEN],
+    _NO_PARENT: "every booking, session and person is there",
+    _OTHER: _PASSED[_OTHER],
+}
 
 
 def landed(context: Context) -> Iterator[Check]:
     """Say which run is landed, and see that the models can read it."""
     run = context.run
     if run is None:
-        remedy = "Load a dump, then look again:\n./inv load --dump FILE"
+        remedy = f"Load the source, then look again:\n{command('load')}"
         yield Check("landed", "warn", NOT_LANDED, remedy)
         return
-    require_landed(context.connection)
+    if _of_migration():
+        require_landed(context.connection)
     yield Check("landed", "pass", f"run {run.run_id} of {run.operator}, {run.status}")
 
 
@@ -63,8 +69,8 @@ def audits(context: Context) -> Iterator[Check]:
         publish.require_audited(context.connection, context.run.run_id)
     except Refused as error:
         said, _ = explained(error)
-        command = "audit.landing" if "landing checkpoint" in said else "build"
-        remedy = f"Mend the cause, if there is one, then:\n./inv {command}"
+        task = "audit.landing" if "landing checkpoint" in said else "build"
+        remedy = f"Mend the cause, if there is one, then:\n{command(task)}"
         yield Check("audits", "fail", said, remedy)
         return
     yield Check("audits", "pass", "the marts are the landed run's and passed them all")
@@ -85,30 +91,34 @@ def rows(context: Context) -> Iterator[Check]:
         return
     context.writes = sum(plan.insert + plan.update for plan in plans)
     yield _to_write(plans)
-    read, rejected = context.rows("error_counts")[0]
-    # A medium follows from its message, which counts already.
-    failed = sum(plan.failed for plan in plans if plan.name != "media")
+    at_work = pipelines.current()
+    read, rejected = context.rows(f"error_counts_{at_work.name}")[0]
+    failed = sum(plan.failed for plan in plans if plan.name in at_work.counted)
     limit = thresholds().max_error_rate
     is_over = bool(read) and (rejected + failed) / read > limit
     found = _by_kind(plans)
-    for name in _PASSED:
+    for name in _kinds():
         yield _refused_rows(name, found.get(name, {}), "fail" if is_over else "warn")
+    yield _error_rate(read, rejected, failed, limit, is_over=is_over)
+
+
+def _error_rate(
+    read: int, rejected: int, failed: int, limit: float, *, is_over: bool
+) -> Check:
     rate = (rejected + failed) / read if read else 0.0
+    # Landing legacy tables rejects nothing: it is refused as a whole.
+    of_loading = f"{rejected:,} rejected while loading, " if _of_migration() else ""
     said = (
         f"{rejected + failed:,} of {read:,} rows ({rate:.1%}) would be lost to errors: "
-        f"{rejected:,} rejected while loading, {failed:,} cannot be published"
+        f"{of_loading}{failed:,} cannot be published"
     )
-    if is_over:
-        yield Check(
-            "error_rate",
-            "fail",
-            f"{said}; more than {limit:.0%}",
-            "Mend what the other lines name, or raise max_error_rate in "
-            "dbt_project.yml; rejected rows are in:\n"
-            f"select * from {rejected_rows()};",
-        )
-    else:
-        yield Check("error_rate", "pass", f"{said}; up to {limit:.0%} may")
+    if not is_over:
+        return Check("error_rate", "pass", f"{said}; up to {limit:.0%} may")
+    remedy = "Mend what the other lines name, or raise max_error_rate in "
+    remedy += "dbt_project.yml"
+    if _of_migration():
+        remedy += f"; rejected rows are in:\nselect * from {rejected_rows()};"
+    return Check("error_rate", "fail", f"{said}; more than {limit:.0%}", remedy)
 
 
 def backup(context: Context) -> Iterator[Check]:
@@ -134,15 +144,25 @@ def backup(context: Context) -> Iterator[Check]:
         said, _ = explained(error)
         # Before anything can be written a backup would only grow old.
         status: Status = "warn" if context.writes is None else "fail"
-        remedy = "Take one when the application is quiet:\n./inv backup --execute"
+        remedy = "Take one when the application is quiet:\n"
+        remedy += f"{command('backup')} --execute"
         yield Check("backup", status, said, remedy)
         return
     yield Check("backup", "pass", f"{found.backup_id} is verified and newest")
 
 
 def _rows_not_looked_at(why: str) -> Iterator[Check]:
-    for name in ("rows_to_write", *_PASSED, "error_rate"):
+    for name in ("rows_to_write", *_kinds(), "error_rate"):
         yield not_looked_at(name, why)
+
+
+def _of_migration() -> bool:
+    return pipelines.current() is pipelines.MIGRATION
+
+
+def _kinds() -> Mapping[str, str]:
+    """The lines for rows that cannot go, and what each says when there is none."""
+    return _PASSED if _of_migration() else _PASSED_CONSOLIDATION
 
 
 def _classified(context: Context) -> list[candidates.TablePlan]:
@@ -171,7 +191,7 @@ def _to_write(plans: list[candidates.TablePlan]) -> Check:
             "warn",
             f"{said}; {left:,} rows of earlier runs are not as the source has them",
             "They are left as they are, because users changed or deleted them, or the "
-            "source carries them no more. See the plan:\n./inv publish",
+            f"source carries them no more. See the plan:\n{command('publish')}",
         )
     return Check("rows_to_write", "pass", said or "none: the marts are empty")
 
@@ -202,7 +222,7 @@ def _refused_rows(
     name: str, found: Mapping[tuple[str, str], int], status: Status
 ) -> Check:
     if not found:
-        return Check(name, "pass", _PASSED[name])
+        return Check(name, "pass", _kinds()[name])
     said = "; ".join(
         f"{count:,} rows of {table}: {reason}"
         for (table, reason), count in found.items()
@@ -213,10 +233,11 @@ def _refused_rows(
 def _remedy(name: str) -> str:
     """How to see the rows that cannot go; they are left out and listed otherwise."""
     if name == _ID_TAKEN:
+        first = pipelines.current().tables[0].name
         return (
-            "Left out and listed in failed-chats-creation.json. To see the chats:\n"
-            f"select live.* from {live('chats')} as live"
-            f" join {mart('chats')} as mart using (id);"
+            f"Left out and listed in {_failed_rows()}. To see the {first}:\n"
+            f"select live.* from {live(first)} as live"
+            f" join {mart(first)} as mart using (id);"
         )
     if name == _BOOKING_TAKEN:
         return (
@@ -228,21 +249,27 @@ def _remedy(name: str) -> str:
         remedy = "Bring the missing rows, as earlier phases should have; they are:"
         return "\n".join([remedy, *_parentless()])
     return (
-        "Left out and listed in failed-chats-creation.json. Make the live column or "
-        "its check take them, and see the plan:\n./inv publish"
+        f"Left out and listed in {_failed_rows()}. Make the live column or "
+        f"its check take them, and see the plan:\n{command('publish')}"
     )
+
+
+def _failed_rows() -> str:
+    if _of_migration():
+        return "failed-chats-creation.json"
+    return f"{settings.ledger_schema()}.failed_rows"
 
 
 def _parentless() -> Iterator[str]:
     """The SQL that lists the rows whose parents earlier phases should have brought."""
-    for table in TABLES:
+    for table in pipelines.current().tables:
         for column, parent in table.references.items():
-            if parent in PARENTS:
+            if parent in pipelines.current().parents:
                 listing = sql.SQL(
                     "select id, {0} from {1} where {0} not in (select id from {2});"
                 ).format(
                     sql.Identifier(column),
-                    sql.Identifier(settings.marts_schema(), table.name),
+                    sql.Identifier(pipelines.current().marts(), table.name),
                     sql.Identifier(settings.live_schema(), parent),
                 )
                 yield listing.as_string()

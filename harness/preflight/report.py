@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from harness import pipelines
 from harness.console import Console, counted
 from harness.errors import CheckFailed, HarnessError, one_line
 
@@ -91,7 +92,8 @@ def require(preflight: Preflight) -> None:
     raise CheckFailed(
         f"the preflight found {counted(len(failures), 'failure')}. {named}"
         + (f" And {more} more." if more > 0 else "")
-        + " Nothing was changed. See all of them with: ./inv preflight"
+        + " Nothing was changed. See all of them with: "
+        + pipelines.current().command("preflight")
     )
 
 

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from harness import constraints, settings
-from harness.constraints import Change
+from harness import constraints, pipelines, settings
 from harness.preflight.context import (
-    PARENTS,
-    WRITTEN,
     Context,
     listed,
     live,
+    makes_relation,
     not_looked_at,
     quoted,
 )
@@ -25,10 +23,12 @@ def rights(context: Context) -> Iterator[Check]:
     changes = context.changes if context.stand else ()
     missing = context.rows(
         "preflight_rights",
-        written=sql.Literal(list(WRITTEN)),
-        live_tables=sql.Literal([*WRITTEN, *PARENTS]),
+        written=sql.Literal(list(pipelines.current().written)),
+        live_tables=sql.Literal([*pipelines.current().live_tables, *_backed_up()]),
         own_schemas=sql.Literal(_own_schemas()),
-        adds_indexes=sql.Literal(any(_makes_index(change) for change in changes)),
+        adds_relations=sql.Literal(
+            bool(context.coming) or any(map(makes_relation, changes))
+        ),
         new_parents=sql.SQL("{}::text[]").format(
             sql.Literal(constraints.parents(changes))
         ),
@@ -53,13 +53,10 @@ def ownership(context: Context) -> Iterator[Check]:
     if not context.stand:
         yield not_looked_at("ownership")
         return
-    foreign = [
-        table
-        for table in context.tables.values()
-        if table.name in WRITTEN and not table.is_owned
-    ]
+    foreign = [table for table in context.written if not table.is_owned]
     if not foreign:
-        yield Check("ownership", "pass", f"of {', '.join(WRITTEN)}")
+        written = ", ".join(pipelines.current().written)
+        yield Check("ownership", "pass", f"of {written}")
         return
     (user,) = context.row("select current_user")
     named = ", ".join(f"{table.name} ({table.owner})" for table in foreign)
@@ -92,16 +89,19 @@ def row_security(context: Context) -> Iterator[Check]:
     if not context.tables:
         yield not_looked_at("row_security")
         return
-    hidden = [table for table in context.tables.values() if table.hides_rows]
+    every = [(table, settings.live_schema()) for table in context.tables.values()]
+    every += [(table, context.legacy_schema) for table in context.legacy.values()]
+    hidden = [(table, schema) for table, schema in every if table.hides_rows]
     if not hidden:
         yield Check("row_security", "pass", "hides no row from this role")
         return
     (user,) = context.row("select current_user")
-    names = ", ".join(table.name for table in hidden)
+    names = ", ".join(table.name for table, _ in hidden)
     remedy = f"As a superuser:\nalter role {quoted(user)} bypassrls;"
-    for table in hidden:
+    for table, schema in hidden:
         if table.is_owned and table.is_forced:
-            remedy += f"\nalter table {live(table.name)} no force row level security;"
+            name = live(table.name, schema)
+            remedy += f"\nalter table {name} no force row level security;"
     yield Check(
         "row_security",
         "fail",
@@ -114,11 +114,15 @@ def row_security(context: Context) -> Iterator[Check]:
 def _own_schemas() -> list[str]:
     return [
         settings.staging_schema(),
-        settings.schema_prefix() + "transform",
-        settings.marts_schema(),
+        settings.transform_schema(),
+        pipelines.current().marts(),
         settings.ledger_schema(),
     ]
 
 
-def _makes_index(change: Change) -> bool:
-    return change.kind == "index" or " unique " in f" {change.ddl} "
+def _backed_up() -> list[str]:
+    """The live tables that publishing leaves alone and a backup reads."""
+    if settings.legacy_schema() != settings.live_schema():
+        return []
+    at_work = pipelines.current()
+    return [name for name in at_work.backed_up if name not in at_work.written]

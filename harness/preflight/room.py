@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from harness import settings
-from harness.preflight.context import WRITTEN, Context, size
+from harness import pipelines, settings
+from harness.preflight.context import Context, size
 from harness.preflight.report import Check
 
 #: What is written once as rows is written again as WAL, and indexed.
@@ -85,17 +85,18 @@ def temp_files(context: Context) -> Iterator[Check]:
 
 
 def _need(context: Context) -> Need:
+    at_work = pipelines.current()
     found = dict(
         context.rows(
             "preflight_room",
-            names=sql.Literal(list(WRITTEN)),
-            marts_name=sql.Literal(settings.marts_schema()),
+            names=sql.Literal(list(at_work.backed_up)),
+            marts_name=sql.Literal(at_work.marts()),
             staging_name=sql.Literal(settings.staging_schema()),
         )
     )
     live = int(found.get(settings.live_schema(), 0))
     landed = int(found.get(settings.staging_schema(), 0))
-    rows = int(found.get(settings.marts_schema(), 0)) if context.is_built else landed
+    rows = int(found.get(at_work.marts(), 0)) if context.is_built else landed
     total = _WRITTEN_TWICE * rows + _COPIES * live
     if context.is_built:
         of_rows = f"{size(_WRITTEN_TWICE * rows)} for the rows and their WAL"

@@ -11,7 +11,7 @@ from statistics import median
 
 from harness import database
 from harness.errors import HarnessError
-from harness.preflight.context import Context, listed, quoted
+from harness.preflight.context import Context, listed, quoted, rehearsal
 from harness.preflight.report import Check
 
 LOOPBACK = ("localhost", "127.", "::1")
@@ -66,8 +66,7 @@ def version(context: Context) -> Iterator[Check]:
             "warn",
             f"PostgreSQL {said}, newer than those Carryover is tested on "
             f"(15 to {NEWEST_TESTED})",
-            "Rehearse on a copy of this database first:\n"
-            "./inv migrate --dump FILE --execute",
+            f"Rehearse on a copy of this database first:\n{rehearsal()}",
         )
     else:
         yield Check("server_version", "pass", f"PostgreSQL {said}")

@@ -5,20 +5,21 @@ Reads the catalog, and the rows that a new key would have to hold for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
-from harness import ledger, linkage, publish, settings, target
+from harness import ledger, linkage, pipelines, publish, settings, target
 from harness.constraints import Change
 from harness.preflight.context import (
-    PARENTS,
-    WRITTEN,
     Context,
     listed,
     live,
+    makes_relation,
     not_looked_at,
     quoted,
+    rehearsal,
 )
 from harness.preflight.report import Check
 from harness.published import FITTING_TYPES, PublishedTable
@@ -52,14 +53,15 @@ def live_tables(context: Context) -> Iterator[Check]:
             "warn",
             f"partitioned: {', '.join(partitioned)}; a key must then hold the "
             "partition's column, so keys on one column may not be possible",
-            "Rehearse on a copy of this database first:\n"
-            "./inv migrate --dump FILE --execute",
+            f"Rehearse on a copy of this database first:\n{rehearsal()}",
         )
     else:
         made = target.rehearsal_tables(context.connection)
-        rehearsal = ", made for a rehearsal" if made else ""
-        names = ", ".join(context.tables)
-        yield Check("live_tables", "pass", f"{schema}: {names}{rehearsal}")
+        further = ", made for a rehearsal" if made else ""
+        if context.coming:
+            further += f"; {' and '.join(context.coming)} are made before the publish"
+        names = ", ".join(n for n in context.tables if n not in context.coming)
+        yield Check("live_tables", "pass", f"{schema}: {names}{further}")
 
 
 def columns(context: Context) -> Iterator[Check]:
@@ -70,12 +72,13 @@ def columns(context: Context) -> Iterator[Check]:
     faults: list[tuple[str, str]] = []
     absent: list[str] = []
     for table in linkage.tables(context.connection):
-        described = target.describe(context.connection, table.name)
+        described = target.describe(context.connection, table.live_name)
         faults += _column_faults(table, described)
         there = {column.name for column in described}
         absent += [f"{table.name}.{name}" for name in sorted(table.optional - there)]
     faults += _id_faults(context)
-    faults += _booking_faults(context)
+    if pipelines.current() is pipelines.MIGRATION:
+        faults += _booking_faults(context)
     if faults:
         yield Check(
             "columns",
@@ -121,7 +124,8 @@ def keys(context: Context) -> Iterator[Check]:
         yield Check("keys", "fail", "; ".join(said), "\n".join([remedy, *remedies]))
         return
     unfinished = context.rows(
-        "preflight_unfinished_keys", names=sql.Literal(list(WRITTEN))
+        "preflight_unfinished_keys",
+        names=sql.Literal(list(pipelines.current().written)),
     )
     said_of_coming = _said_of_coming(coming)
     if unfinished:
@@ -149,7 +153,7 @@ def existing_rows(context: Context) -> Iterator[Check]:
         for column in there.intersection(table.unique):
             if any(f"unique ({quoted(column)})" in ddl for ddl in added):
                 faults += _duplicates(context, table.name, column)
-        for column, parent in table.references.items():
+        for column, parent in table.all_references.items():
             reference = f"foreign key ({quoted(column)})"
             if column in there and any(reference in ddl for ddl in added):
                 faults += _orphans(context, table.name, column, parent)
@@ -170,11 +174,20 @@ def triggers(context: Context) -> Iterator[Check]:
     if not context.tables:
         yield not_looked_at("triggers")
         return
-    written = [t for name, t in context.tables.items() if name in WRITTEN]
-    names = [name for table in written for name in table.triggers]
+    written = context.written
+    foreign = {
+        table.name: [
+            trigger
+            for trigger in table.triggers
+            if (table.name, "trigger", _name_of(trigger)) not in context.ours
+        ]
+        for table in written
+    }
+    names = [name for found in foreign.values() for name in found]
     rules = [f"rule {name}" for table in written for name in table.rules]
     if not names and not rules:
-        yield Check("triggers", "pass", "none fires on insert, update or delete")
+        said = "none of the application's fires on insert, update or delete"
+        yield Check("triggers", "pass", said)
         return
     remedy = "Read what they do; one that alters rows makes validate fail"
     remedy += ", one that notifies does so for every row. To keep them out:\n"
@@ -182,7 +195,7 @@ def triggers(context: Context) -> Iterator[Check]:
         f"alter table {live(table.name)} disable trigger user;  -- and, after the "
         "publish, enable trigger user"
         for table in written
-        if table.triggers
+        if foreign[table.name]
     )
     said = f"will fire for each row: {listed([*names, *rules])}"
     yield Check("triggers", "warn", said, remedy.rstrip())
@@ -193,7 +206,7 @@ def publications(context: Context) -> Iterator[Check]:
     if not context.tables:
         yield not_looked_at("publications")
         return
-    written = [t for name, t in context.tables.items() if name in WRITTEN]
+    written = context.written
     stuck = [table.name for table in written if not table.can_be_updated]
     if stuck:
         yield Check(
@@ -205,22 +218,47 @@ def publications(context: Context) -> Iterator[Check]:
             + "\n".join(f"alter table {live(n)} replica identity full;" for n in stuck),
         )
         return
-    sent = [f"{p} sends {t.name}" for t in written for p in t.publications]
-    if not sent:
-        yield Check("publications", "pass", "none sends a live table")
-        return
-    dropping = [
-        f"alter publication {quoted(publication)} drop table {live(table.name)};"
+    sent = [
+        (publication, table.name)
         for table in written
         for publication in table.publications
+        if (table.name, "publication", publication) not in context.ours
+    ]
+    if not sent:
+        yield Check("publications", "pass", _said_of_none_sent(context))
+        return
+    dropping = [
+        f"alter publication {quoted(publication)} drop table {live(name)};"
+        for publication, name in sent
     ]
     yield Check(
         "publications",
         "warn",
-        f"{listed(sent)}: subscribers see every row that is published",
+        f"{listed([f'{publication} sends {name}' for publication, name in sent])}: "
+        "subscribers see every row that is published",
         "To spare them the rows, take the tables out and add them afterwards:\n"
         + "\n".join(dropping),
     )
+
+
+def _name_of(trigger: str) -> str:
+    """The name in what the catalog says of a trigger: ``table.name (function)``."""
+    return trigger.partition(" (")[0].partition(".")[2]
+
+
+def _said_of_none_sent(context: Context) -> str:
+    """What is said when nothing is sent but what an earlier publish let be sent."""
+    ours = sorted(table for table, kind, _ in context.ours if kind == "publication")
+    if ours:
+        return f"supabase_realtime sends {' and '.join(ours)}, as is specified"
+    said = "none sends a live table"
+    if pipelines.current() is not pipelines.CONSOLIDATION:
+        return said
+    if any(change.kind == "publication" for change in context.changes):
+        return (
+            f"{said}; publishing adds the chat tables to supabase_realtime at its end"
+        )
+    return f"{said}; there is no supabase_realtime that could"
 
 
 def _column_faults(
@@ -228,10 +266,10 @@ def _column_faults(
 ) -> Iterator[tuple[str, str]]:
     """Every column that is missing, required without a source, or of another type."""
     by_name = {column.name: column for column in described}
-    alter = f"alter table {live(table.name)}"
+    alter = f"alter table {live(table.live_name)}"
     for name, wanted in table.columns.items():
         column = by_name.get(name)
-        full_name = f"{table.name}.{name}"
+        full_name = f"{table.live_name}.{name}"
         if column is None:
             if name not in table.optional:
                 add = f"{alter} add column {quoted(name)} {wanted};"
@@ -243,7 +281,7 @@ def _column_faults(
         elif not _fits(wanted, column):
             change = f"{alter} alter column {quoted(name)} type {wanted};"
             yield f"{full_name} is {column.type_name}, not {wanted}", change
-    for column in described:
+    for column in () if table.extends else described:
         if column.is_required and column.name not in table.columns:
             default = f"{alter} alter column {quoted(column.name)} set default VALUE;"
             yield f"{table.name}.{column.name} needs a value nobody has", default
@@ -257,13 +295,13 @@ def _fits(wanted: str, column: target.Column) -> bool:
 
 def _id_faults(context: Context) -> Iterator[tuple[str, str]]:
     for name, id_type, _ in _ids(context):
-        if name in PARENTS and id_type != "uuid":
+        if name in pipelines.current().parents and id_type != "uuid":
             said = f"{name}.id is {id_type or 'missing'}, not uuid"
             yield said, f"alter table {live(name)} alter column id type uuid;"
 
 
 def _ids(context: Context) -> list[tuple[str, str | None, bool]]:
-    names = sql.Literal(list(target.TABLES))
+    names = sql.Literal(list(pipelines.current().live_tables))
     return [
         (row[0], row[1], row[2]) for row in context.rows("preflight_ids", names=names)
     ]
@@ -281,22 +319,24 @@ def _keyless_parents(context: Context, coming: Sequence[Change]) -> list[str]:
 def _name_clashes(
     context: Context, coming: Sequence[Change]
 ) -> Sequence[tuple[object, ...]]:
+    named = [each for each in coming if each.kind in ("constraint", "index", "table")]
     return context.rows(
         "preflight_name_clashes",
-        tables=sql.Literal([change.table for change in coming]),
-        names=sql.Literal([change.name for change in coming]),
-        make_indexes=sql.Literal(
-            ["foreign key" not in change.ddl for change in coming]
-        ),
+        tables=sql.Literal([change.table for change in named]),
+        names=sql.Literal([change.name for change in named]),
+        make_indexes=sql.Literal(list(map(makes_relation, named))),
     )
 
 
 def _said_of_coming(coming: Sequence[Change]) -> str:
     if not coming:
         return "all that the specification names stand"
-    keys = sum(change.kind == "constraint" for change in coming)
+    kinds = Counter(change.kind for change in coming)
+    keys, indexes = kinds["constraint"], kinds["index"]
+    others = kinds.total() - keys - indexes
+    further = f", and {others} policies, triggers and the like" if others else ""
     return (
-        f"publishing adds {keys} keys and {len(coming) - keys} indexes: "
+        f"publishing adds {keys} keys and {indexes} indexes{further}: "
         f"{listed([change.name for change in coming])}"
     )
 
@@ -323,12 +363,22 @@ def _orphans(
         "select id, {0} from {1} as child where {0} is not null"
         " and not exists (select from {2} as parent where parent.id = child.{0})"
     ).format(sql.Identifier(column), _live(table), _live(parent))
-    count, example = context.row(
-        sql.SQL("select count(*), min(id::text) from ({}) as orphans").format(listing)
+    if context.is_built and parent in pipelines.current().written:
+        # Of the parents some may be among what is published before the key.
+        listing += sql.SQL(
+            " and not exists (select from {} as coming where coming.id = child.{})"
+        ).format(
+            sql.Identifier(pipelines.current().marts(), parent), sql.Identifier(column)
+        )
+    count, examples = context.row(
+        sql.SQL(
+            "select count(*), (array_agg(id::text order by id))[:3]"
+            " from ({}) as orphans"
+        ).format(listing)
     )
     if count:
         said = f"the {column} of {count:,} rows of {table} is not in {parent}"
-        yield f"{said} (such as {example})", f"{listing.as_string()};"
+        yield f"{said} (such as {', '.join(examples)})", f"{listing.as_string()};"
 
 
 def _live(name: str) -> sql.Identifier:

@@ -10,7 +10,9 @@ with standing as (
     from {ledger}.published_rows as owned
     inner join pg_temp.restored_publishes as publishes
         on owned.run_id = publishes.run_id and publishes.is_before
-    where owned.rolled_back_at is null or owned.rolled_back_at > {taken_at}
+    where
+        (owned.rolled_back_at is null or owned.rolled_back_at > {taken_at})
+        and owned.table_name = any({ledger_names})
 )
 
 update {ledger}.published_rows as owned

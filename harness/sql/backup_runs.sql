@@ -9,7 +9,7 @@ with standing as (
 
     select changes.run_id
     from {ledger}.schema_changes as changes
-    where changes.rolled_back_at is null
+    where changes.rolled_back_at is null and changes.kind <> 'target table'
 ),
 
 publishing as (

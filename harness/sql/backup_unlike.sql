@@ -1,5 +1,7 @@
 -- The rows of a live table and of its copy that are not the same. A row that is newer than
 -- the backup and was not published as it is now is unexplained: nobody could bring it back.
+-- Newer is what bears a time that the copy has not: a session that a run brought forward
+-- has those that it had.
 select
     coalesce(live.id, kept.id) as id,
     live.place as live_place,
@@ -10,7 +12,10 @@ select
         else 'changed'
     end as action,
     live.place is not null
-    and (kept.place is null or coalesce(live.newest > {taken_at}, false))
+    and (
+        kept.place is null
+        or coalesce(live.newest > {taken_at} and live.times <> kept.times, false)
+    )
     and not exists (
         select 1
         from {ledger}.published_rows as published
@@ -32,6 +37,7 @@ from (
             live.ctid as place,
             live.id,
             {newest} as newest,
+            {live_times} as times,
             {live_hash} as content_hash
         from {live}.{table} as live
     ) as hashed
@@ -46,6 +52,7 @@ full join (
         select
             kept.ctid as place,
             kept.id,
+            {kept_times} as times,
             {kept_hash} as content_hash
         from {copy} as kept
     ) as hashed

@@ -20,8 +20,8 @@ select
     end as action,
     obstacle.reason,
     owned.run_id as owned_by
-from {marts}.{table} as mart
-left join {live}.{table} as present on mart.id = present.id
+from {mart} as mart
+left join {target} as present on mart.id = present.id
 left join {ledger}.published_rows as owned
     on
         mart.id = owned.row_id
@@ -62,8 +62,8 @@ select
     null,
     owned.run_id
 from {ledger}.published_rows as owned
-inner join {live}.{table} as live on owned.row_id = live.id
-left join {marts}.{table} as mart on owned.row_id = mart.id
+inner join {target} as live on owned.row_id = live.id
+left join {mart} as mart on owned.row_id = mart.id
 where
     owned.table_name = {table_name}
     and owned.rolled_back_at is null

@@ -42,7 +42,7 @@ select
     end as finding,
     null::text [] as columns
 from {expected} as expected
-left join {live}.{table} as live on expected.id = live.id
+left join {target} as live on expected.id = live.id
 left join explained on expected.id = explained.row_id
 left join owned on expected.id = owned.row_id
 where live.id is null and explained.reason is distinct from 'failed'
@@ -58,7 +58,7 @@ select
     end,
     differing.columns
 from {expected} as expected
-inner join {live}.{table} as live on expected.id = live.id
+inner join {target} as live on expected.id = live.id
 left join explained on expected.id = explained.row_id
 left join owned on expected.id = owned.row_id
 cross join lateral (
@@ -74,11 +74,13 @@ select
     live.id,
     case
         when explained.content_hash = {content_hash} then 'left'
-        when {is_newer} then 'newer'
+        -- No clock tells: created_at is when a transaction began, and one that waited
+        -- for the publish began before it. Publish entered under its lock what stood.
+        when {in_use} and owned.row_id is null and not {is_landed} then 'newer'
         else 'extra'
     end,
     null
-from {live}.{table} as live
+from {target} as live
 left join {expected} as expected on live.id = expected.id
 left join {ledger}.existing_rows as existing
     on live.id = existing.row_id and existing.table_name = {table_name}
@@ -100,7 +102,7 @@ select
     live.id,
     'orphaned',
     array[orphan.reference]
-from {live}.{table} as live
+from {target} as live
 cross join lateral (
     {orphans}
 ) as orphan

@@ -207,12 +207,16 @@ select
     coalesce(carried.own_size, filling.own_size, 0) as file_size,
     coalesce(carried.own_seconds, filling.duration_seconds) as duration_seconds,
     case
-        when carried.own_notes is null then filling.notes
-        when
-            jsonb_typeof(carried.own_notes) = 'object'
-            and jsonb_typeof(filling.notes) = 'object'
+        when carried.own_notes is null or carried.own_notes = 'null'
+            then coalesce(nullif(filling.notes, 'null'), carried.own_notes)
+        when filling.notes is null or filling.notes = 'null' then carried.own_notes
+        when jsonb_typeof(carried.own_notes) = 'object' and jsonb_typeof(filling.notes) = 'object'
             then filling.notes || carried.own_notes
-        else carried.own_notes
+        when jsonb_typeof(carried.own_notes) = 'object'
+            then jsonb_build_object('metadata', filling.notes) || carried.own_notes
+        when jsonb_typeof(filling.notes) = 'object'
+            then filling.notes || jsonb_build_object('metadata', carried.own_notes)
+        else jsonb_build_object('metadata', carried.own_notes)
     end as metadata
 from (
     select
@@ -359,6 +363,7 @@ select
     case
         when booking.reader_id <> booking.user_id
             then array[booking.user_id, booking.reader_id]
+        when booking.user_id is null then array[booking.reader_id]
         else array[booking.user_id]
     end as participants,
     'booking' as type,

@@ -4,6 +4,6 @@ create temporary table {before} on commit drop as
 select
     live.id,
     {as_text} as content
-from {live}.{table} as live
+from {target} as live
 inner join {candidates} as candidate on live.id = candidate.id
 where candidate.action = 'update'

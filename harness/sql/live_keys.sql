@@ -1,5 +1,6 @@
 -- One row per key or index of the live schema: kind, table, columns in their order,
--- parent. Partial and expression indexes are known by their names only.
+-- parent. Partial and expression indexes are known by their names only, and such of
+-- another access method as "index gin".
 with keys as (
     select
         case when con.contype = 'f' then 'foreign key' else 'unique' end as kind,
@@ -15,12 +16,17 @@ with keys as (
     union all
 
     select
-        case when ind.indisunique then 'unique' else 'index' end,
+        case
+            when ind.indisunique then 'unique'
+            when method.amname = 'btree' then 'index'
+            else 'index ' || method.amname
+        end,
         ind.indrelid,
         ind.indkey::int2 [],
         ''
     from pg_index as ind
     inner join pg_class as rel on ind.indexrelid = rel.oid
+    inner join pg_am as method on rel.relam = method.oid
     where
         rel.relnamespace = to_regnamespace(quote_ident({live_name}))
         and ind.indpred is null

@@ -40,7 +40,7 @@ missing as (
         (
             nsp.nspname = any({own_schemas})
             or (nsp.nspname = {live_name} and wanted.privilege = 'usage')
-            or (nsp.nspname = {live_name} and {adds_indexes})
+            or (nsp.nspname = {live_name} and {adds_relations})
         )
         and not has_schema_privilege(nsp.oid, wanted.privilege)
 

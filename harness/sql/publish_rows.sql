@@ -1,5 +1,5 @@
-insert into {live}.{table} ({columns})
+insert into {target} ({columns})
 select {values}
-from {marts}.{table} as mart
+from {mart} as mart
 inner join {candidates} as candidate on mart.id = candidate.id
 where candidate.action = 'insert'

@@ -8,9 +8,9 @@ with written as (
         {content_hash} as content_hash,
         {source_hash} as source_hash,
         before.content as before
-    from {live}.{table} as live
+    from {target} as live
     inner join {candidates} as candidate on live.id = candidate.id
-    inner join {marts}.{table} as mart on live.id = mart.id
+    inner join {mart} as mart on live.id = mart.id
     left join {before} as before on live.id = before.id
     where candidate.action in ('insert', 'update')
 ),

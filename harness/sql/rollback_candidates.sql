@@ -17,7 +17,7 @@ select
     end as action,
     {content_hash} is distinct from owned.content_hash as is_changed
 from {ledger}.published_rows as owned
-left join {live}.{table} as live on owned.row_id = live.id
+left join {target} as live on owned.row_id = live.id
 left join ({referring}) as referring on live.id = referring.id
 where
     owned.run_id = {run_id}

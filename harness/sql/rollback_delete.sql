@@ -1,3 +1,3 @@
-delete from {live}.{table} as live
+delete from {target} as live
 using {candidates} as candidate
 where live.id = candidate.id and candidate.action = 'delete'

@@ -1,4 +1,4 @@
-update {live}.{table} as live
+update {target} as live
 set {restored}
 from {candidates} as candidate
 where live.id = candidate.id and candidate.action = 'restore'

@@ -1,5 +1,5 @@
-update {live}.{table} as live
+update {target} as live
 set {assignments}
-from {marts}.{table} as mart
+from {mart} as mart
 inner join {candidates} as candidate on mart.id = candidate.id
 where live.id = mart.id and candidate.action = 'update'

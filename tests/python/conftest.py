@@ -21,7 +21,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from harness import embedded, settings
+from harness import build, embedded, legacy, pipelines, settings
 from harness.database import Connection, Target, connect
 from harness.server import Server
 
@@ -92,6 +92,54 @@ def database(postgres_server: dict[str, str]) -> Iterator[dict[str, str]]:
 def connection(database: dict[str, str]) -> Iterator[Connection]:
     """A connection to ``database``, opened as the harness opens its own."""
     with connect(Target(database, is_embedded=False)) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def legacy_template(postgres_server: dict[str, str]) -> Target:
+    """The sample's legacy chat system, landed and built; to be copied, not changed."""
+    to = Target({**postgres_server, "dbname": "legacy_template"}, is_embedded=False)
+    with connect(Target(postgres_server, False), autocommit=True) as server:
+        server.execute("create database legacy_template")
+    with pipelines.working_on(pipelines.CONSOLIDATION):
+        with connect(to) as connection:
+            sample = settings.SAMPLES / "legacy_chat" / "legacy.sql"
+            connection.execute(sample.read_bytes())
+            connection.commit()
+            legacy.land(connection, target="test")
+        assert not build.build(to, ["--selector", "consolidation"]).failures
+    return to
+
+
+@pytest.fixture
+def legacy_chat(
+    postgres_server: dict[str, str], legacy_template: Target
+) -> Iterator[Target]:
+    """A database of the sample's legacy chat system, landed and built.
+
+    The test works on the consolidation.
+    """
+    name = f"legacy_{next(_numbers)}"
+    with (
+        connect(Target(postgres_server, False), autocommit=True) as server,
+        pipelines.working_on(pipelines.CONSOLIDATION),
+    ):
+        # Without a checkpoint: copying the pages is all that there is to do.
+        server.execute(
+            sql.SQL(
+                "create database {} template legacy_template strategy wal_log"
+            ).format(sql.Identifier(name))
+        )
+        yield Target({**postgres_server, "dbname": name}, is_embedded=False)
+        server.execute(
+            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
+        )
+
+
+@pytest.fixture
+def of_legacy_chat(legacy_chat: Target) -> Iterator[Connection]:
+    """A connection to ``legacy_chat``."""
+    with connect(legacy_chat) as connection:
         yield connection
 
 

@@ -13,18 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from psycopg import sql
 
-from harness import build, ledger, legacy, settings
-from harness.database import Connection, Target, connect
+from harness import build, ledger, legacy, pipelines, settings, validate
+from harness.database import Connection, Target
 from harness.errors import Refused
-from harness.queries import query
 from tests.python.world import identifier
-
-#: dbt leaves its log file open from one call to the next.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:.*dbt\.log:pytest.PytestUnraisableExceptionWarning"
-)
 
 SAMPLE = settings.SAMPLES / "legacy_chat"
 MARTS = {
@@ -33,11 +26,6 @@ MARTS = {
     "extended_sessions": "expected_extended_sessions",
 }
 NOTHING_UNLIKE: dict[str, list[Any]] = {mart: [] for mart in MARTS}
-#: As macros/uuids.sql has them.
-NAMESPACES = {
-    "unlinked_session_namespace": "0b6f1c52-93a4-5d7e-8e21-4c5a7f90d318",
-    "voice_note_namespace": "c8d20e9b-6a15-5f43-b7d4-19e3a65f0c72",
-}
 CLIENT, READER = identifier("f", 1), identifier("f", 2)
 NOBODY, BOOKING, SUPPORT = identifier("f", 9), identifier("b", 1), identifier("b", 2)
 
@@ -105,28 +93,11 @@ values
 """
 
 
-@pytest.fixture(scope="module")
-def consolidated(postgres_server: dict[str, str]) -> Iterator[Target]:
-    """A database with the sample's legacy system, landed and built."""
-    to = Target({**postgres_server, "dbname": "legacy_chat"}, is_embedded=False)
-    with connect(Target(postgres_server, False), autocommit=True) as server:
-        server.execute("create database legacy_chat")
-        with connect(to) as connection:
-            script = (SAMPLE / "legacy.sql").read_bytes()
-            connection.execute(script)
-            connection.commit()
-            legacy.land(connection, target="test")
-        assert not build.build(to, ["--selector", "consolidation"]).failures
-        yield to
-        server.execute("drop database legacy_chat with (force)")
-
-
-@pytest.fixture
-def of_sample(consolidated: Target) -> Iterator[Connection]:
-    """A connection whose changes are taken back, unless the test commits them."""
-    with connect(consolidated) as connection:
-        yield connection
-        connection.rollback()
+@pytest.fixture(autouse=True)
+def at_work() -> Iterator[None]:
+    """All of this is about the consolidation."""
+    with pipelines.working_on(pipelines.CONSOLIDATION):
+        yield
 
 
 def expected() -> dict[str, Any]:
@@ -142,18 +113,9 @@ def counts(connection: Connection, relation: str, column: str) -> dict[str, int]
     )
 
 
-def derive(connection: Connection) -> None:
-    connection.execute(
-        query(
-            "consolidation_expected",
-            **{name: sql.Literal(value) for name, value in NAMESPACES.items()},
-        )
-    )
-
-
 def marts_unlike_the_derivation(connection: Connection) -> dict[str, list[Any]]:
     """The rows of each mart that the second derivation has not, and the other way."""
-    derive(connection)
+    validate.derive_consolidation(connection)
     found = {}
     for mart, derived in MARTS.items():
         found[mart] = connection.execute(
@@ -164,11 +126,11 @@ def marts_unlike_the_derivation(connection: Connection) -> dict[str, list[Any]]:
     return found
 
 
-def test_the_sample_comes_out_as_expected(of_sample: Connection) -> None:
+def test_the_sample_comes_out_as_expected(of_legacy_chat: Connection) -> None:
     outcome = expected()
     reconciled = {
         origin: figures
-        for origin, *figures in of_sample.execute(
+        for origin, *figures in of_legacy_chat.execute(
             "select origin, rows_read, rows_kept, rows_merged, rows_skipped"
             " from consolidated.legacy_reconciliation"
         )
@@ -180,21 +142,21 @@ def test_the_sample_comes_out_as_expected(of_sample: Connection) -> None:
     assert sums[1:] == [outcome["migrated"], merged, outcome["skipped"]]
     assert sums[0] == sum(sums[1:])
     assert (
-        counts(of_sample, "consolidated.skipped_legacy_rows", "reason")
+        counts(of_legacy_chat, "consolidated.skipped_legacy_rows", "reason")
         == outcome["skip_reasons"]
     )
     sessions, messages = "consolidated.chat_sessions", "consolidated.chat_messages"
-    assert counts(of_sample, sessions, "type") == outcome["new_sessions"]
-    assert counts(of_sample, sessions, "status") == outcome["session_status"]
-    assert counts(of_sample, messages, "type") == outcome["by_type"]
+    assert counts(of_legacy_chat, sessions, "type") == outcome["new_sessions"]
+    assert counts(of_legacy_chat, sessions, "status") == outcome["session_status"]
+    assert counts(of_legacy_chat, messages, "type") == outcome["by_type"]
 
 
-def test_every_message_of_the_sample_is_as_expected(of_sample: Connection) -> None:
+def test_every_message_of_the_sample_is_as_expected(of_legacy_chat: Connection) -> None:
     fields = (
         *("id", "sender_id", "type", "content", "is_read", "file_name", "file_size"),
         *("duration_seconds", "created_at", "session", "session_type"),
     )
-    rows = of_sample.execute(
+    rows = of_legacy_chat.execute(
         "select message.id::text, message.sender_id::text, message.type,"
         " message.content, message.is_read, message.file_name, message.file_size,"
         " message.duration_seconds, message.created_at::text,"
@@ -215,83 +177,41 @@ def test_every_message_of_the_sample_is_as_expected(of_sample: Connection) -> No
     assert found == wanted
 
 
-def test_the_second_derivation_agrees_on_the_sample(of_sample: Connection) -> None:
-    assert marts_unlike_the_derivation(of_sample) == NOTHING_UNLIKE
+def test_the_second_derivation_agrees_on_the_sample(of_legacy_chat: Connection) -> None:
+    assert marts_unlike_the_derivation(of_legacy_chat) == NOTHING_UNLIKE
 
 
-def test_the_audits_are_the_consolidations_own(of_sample: Connection) -> None:
+def test_the_audits_are_the_consolidations_own(of_legacy_chat: Connection) -> None:
     found = dict(
-        of_sample.execute("select name, status from consolidated.audit_results")
+        of_legacy_chat.execute("select name, status from consolidated.audit_results")
     )
     assert set(found.values()) <= {"pass", "success"}
     assert {"session_messages", "legacy_rows_are_conserved"} <= set(found)
     assert not {"loaded_run", "stg_mysql_dump__chats", "error_rate"} & set(found)
-    run = ledger.current_run(of_sample, ledger.CONSOLIDATION)
-    built = of_sample.execute("select run_id from consolidated.loaded_run").fetchall()
+    run = ledger.current_run(of_legacy_chat)
+    built = of_legacy_chat.execute(
+        "select run_id from consolidated.loaded_run"
+    ).fetchall()
     assert built == [(run.run_id,)]
-    assert ledger.find_current_run(of_sample) is None
-    row = of_sample.execute("select to_regnamespace('marts') is null").fetchone()
+    with pipelines.working_on(pipelines.MIGRATION):
+        assert ledger.find_current_run(of_legacy_chat) is None
+    row = of_legacy_chat.execute("select to_regnamespace('marts') is null").fetchone()
     assert row == (True,)
 
 
-def test_what_an_earlier_run_published_changes_nothing(of_sample: Connection) -> None:
-    """Until publish itself can be asked, its rows are put where it would put them."""
-    run = ledger.current_run(of_sample, ledger.CONSOLIDATION)
-    of_sample.execute(
-        "insert into chat_sessions (id, participants, type, booking_id, status,"
-        " created_at, last_message_at) table consolidated.chat_sessions;"
-        "update chat_sessions as session set last_message_at = mart.last_message_at"
-        " from consolidated.extended_sessions as mart where session.id = mart.id;"
-        "insert into chat_messages (id, session_id, sender_id, type, content, file_url,"
-        " file_name, file_size, duration_seconds, is_read, created_at, metadata)"
-        " select id, session_id, sender_id, type, content, file_url, file_name,"
-        " file_size, duration_seconds, is_read, created_at, metadata"
-        " from consolidated.chat_messages;"
-        "insert into carryover.published_rows"
-        " (run_id, table_name, row_id, content_hash)"
-        " select run_id, of_mart.table_name, of_mart.row_id, '' from ("
-        "select 'chat_sessions' as table_name, id as row_id"
-        " from consolidated.chat_sessions union all"
-        " select 'chat_messages', id from consolidated.chat_messages"
-        ") as of_mart cross join consolidated.loaded_run"
-    )
-    of_sample.commit()
-    again = legacy.land(of_sample, target="test")
-    assert again.run_id != run.run_id
-    assert again.tables["chat_messages"].rows == 30 + 2693
-
-    found = marts_unlike_the_derivation(of_sample)
-
-    assert found["chat_sessions"] == found["chat_messages"] == []
-    assert of_sample.execute(
-        "select bool_and(previous_last_message_at = last_message_at)"
-        " from expected_extended_sessions"
-    ).fetchone() == (True,)
-    of_sample.rollback()
-    of_sample.execute(
-        "delete from chat_messages where id in"
-        " (select row_id from carryover.published_rows);"
-        "delete from chat_sessions where id in"
-        " (select row_id from carryover.published_rows);"
-        "update chat_sessions set last_message_at = null;"
-        "delete from carryover.published_rows"
-    )
-    of_sample.commit()
-
-
 def test_hostile_rows_come_out_as_derived(
-    of_sample: Connection, consolidated: Target
+    of_legacy_chat: Connection, legacy_chat: Target
 ) -> None:
-    of_sample.execute(HOSTILE.encode())
-    of_sample.commit()
-    legacy.land(of_sample, target="test")
+    of_legacy_chat.execute(HOSTILE.encode())
+    of_legacy_chat.commit()
+    legacy.land(of_legacy_chat, target="test")
 
-    result = build.build(consolidated, ["--selector", "consolidation"])
+    result = build.build(legacy_chat, ["--selector", "consolidation"])
 
     assert not result.failures
-    assert marts_unlike_the_derivation(of_sample) == NOTHING_UNLIKE
-    of_sample.rollback()
-    assert of_sample.execute(
+    assert marts_unlike_the_derivation(of_legacy_chat) == NOTHING_UNLIKE
+    of_legacy_chat.rollback()
+    assert of_legacy_chat.execute(
         "select source_id::text, column_name, rule, old_value, new_value"
         " from consolidated.legacy_coercions where source_id = any(%s::uuid[])"
         " order by 1, 2",
@@ -314,7 +234,7 @@ def test_hostile_rows_come_out_as_derived(
         )
     ]
     assert dict(
-        of_sample.execute(
+        of_legacy_chat.execute(
             "select source_id::text, kept_message_id::text"
             " from consolidated.merged_legacy_rows where source_id = any(%s::uuid[])",
             [
@@ -415,8 +335,8 @@ def test_a_failed_landing_leaves_the_last_one(connection: Connection) -> None:
     with pytest.raises(legacy.LandingFailed, match="rolled back"):
         legacy.land(connection, target="test")
 
-    run = ledger.current_run(connection, ledger.CONSOLIDATION)
+    run = ledger.current_run(connection)
     assert run.run_id == first.run_id
     connection.execute("truncate staging.legacy_loads")
     with pytest.raises(Refused, match="are empty: the server ended abnormally"):
-        ledger.current_run(connection, ledger.CONSOLIDATION)
+        ledger.current_run(connection)

@@ -16,6 +16,7 @@ def of_version_1(connection: Connection) -> Connection:
     world.rehearse(connection)
     world.publish(connection)
     connection.execute(
+        "drop table carryover.cutovers, carryover.kept_audit_logs;"
         "drop table carryover.restores, carryover.backup_objects,"
         " carryover.backup_tables, carryover.backups, carryover.left_rows;"
         "alter table carryover.published_rows drop column action,"

@@ -26,11 +26,6 @@ from tests.python import world
 from tests.python.linkage_oracle import Sample, assign, least_total, microseconds
 from tests.python.test_rollback import dump_of_live
 
-#: dbt leaves its log file open from one call to the next.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:.*dbt\.log:pytest.PytestUnraisableExceptionWarning"
-)
-
 STRATEGIES = {
     str(how): how
     for how in (

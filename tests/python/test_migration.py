@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from harness import migration, publish, stages
+from harness import delivery, publish, stages
 from harness.console import Console
 from harness.database import Connection, Target
 from harness.errors import CheckFailed, Refused
@@ -50,7 +50,7 @@ def break_inserts(connection: Connection) -> None:
 
 
 def test_a_good_publish_stands(session: Session) -> None:
-    migration._publish(session, in_use=False)
+    delivery.publish_and_prove(session, in_use=False)
     assert rows(session.connection) == 12
     assert status(session.connection) == "validated"
     backups = session.connection.execute("select count(*) from carryover.backups")
@@ -60,7 +60,7 @@ def test_a_good_publish_stands(session: Session) -> None:
 def test_a_publish_that_is_not_valid_is_rolled_back_by_itself(session: Session) -> None:
     break_inserts(session.connection)
     with pytest.raises(CheckFailed, match=r"12 different rows.*was rolled back"):
-        migration._publish(session, in_use=False)
+        delivery.publish_and_prove(session, in_use=False)
     assert rows(session.connection) == 0
     assert status(session.connection) == "rolled_back"
 
@@ -75,19 +75,19 @@ def test_a_failed_checkpoint_rolls_back_as_well(
     with pytest.raises(
         CheckFailed, match=r"checkpoint failed\. The run .* rolled back"
     ):
-        migration._publish(session, in_use=False)
+        delivery.publish_and_prove(session, in_use=False)
     assert rows(session.connection) == 0
 
 
 def test_a_run_that_wrote_nothing_rolls_nothing_back(session: Session) -> None:
-    migration._publish(session, in_use=False)
+    delivery.publish_and_prove(session, in_use=False)
     session.connection.execute(
         "alter table media drop constraint media_owner_id_fkey;"
         "update media set owner_id = gen_random_uuid()"
     )
     session.connection.commit()
     with pytest.raises(CheckFailed, match=r"orphaned rows of media .* changed nothing"):
-        migration._publish(session, in_use=False)
+        delivery.publish_and_prove(session, in_use=False)
     assert rows(session.connection) == 12
 
 

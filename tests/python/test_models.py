@@ -17,11 +17,6 @@ from harness.database import Connection, Target, connect, target
 from harness.linkage import Linkage
 from tests.python.world import BUYER, booking, chat, identifier, land, message
 
-#: dbt leaves its log file open from one call to the next.
-pytestmark = pytest.mark.filterwarnings(
-    r"ignore:.*dbt\.log:pytest.PytestUnraisableExceptionWarning"
-)
-
 MIGRATION = ("--selector", "migration")
 MARTS = {
     "chats": "id, booking_id, customer_id, stylist_id, created_at, updated_at",

@@ -193,3 +193,25 @@ def test_names_are_quoted_and_the_schema_is_any(
     live_tables.drop(made)
     assert named(objects, "column") == {'Id "x', "select"}
     assert not any("Live" in each.ddl for each in objects)
+
+
+def test_a_list_of_varchars_is_the_same_when_it_is_read_again(
+    connection: Connection,
+) -> None:
+    """The server writes ``in`` of a varchar in a way that it reads as another thing."""
+    connection.execute(
+        "create table kinds (id uuid, kind varchar(9),"
+        " check (kind in ('a', 'it''s b')), check (kind not in ('c', 'd')))"
+    )
+    checks = [
+        each for each in structure.read(connection, ["kinds"]) if each.kind == "check"
+    ]
+    for each in checks:
+        connection.execute(each.drop_ddl.encode())
+    for each in checks:
+        connection.execute(each.ddl.encode())
+    again = [
+        each for each in structure.read(connection, ["kinds"]) if each.kind == "check"
+    ]
+    assert again == checks
+    assert len(again) == 2

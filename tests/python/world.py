@@ -132,7 +132,7 @@ def land(
         [run_id],
     )
     ledger.ensure(connection)
-    ledger.begin_run(connection, run_id, pipeline="migration", target="test")
+    ledger.begin_run(connection, run_id, target="test")
     return run_id
 
 

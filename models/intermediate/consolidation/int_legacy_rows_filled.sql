@@ -109,13 +109,13 @@ final as (
             as duration_seconds,
         -- Both notes are kept; where both have a word, the message's own counts.
         case
-            when fillings.metadata is null then unioned.metadata
-            when unioned.metadata is null then fillings.metadata
-            when
-                jsonb_typeof(fillings.metadata) = 'object'
-                and jsonb_typeof(unioned.metadata) = 'object'
-                then fillings.metadata || unioned.metadata
-            else unioned.metadata
+            when coalesce(jsonb_typeof(fillings.metadata), 'null') = 'null'
+                then unioned.metadata
+            when coalesce(jsonb_typeof(unioned.metadata), 'null') = 'null'
+                then fillings.metadata
+            else
+                {{ as_json_object('fillings.metadata') }}
+                || {{ as_json_object('unioned.metadata') }}
         end as metadata
     from unioned
     left join fillings

@@ -14,9 +14,13 @@ final as (
         case
             when bookings.booking_id is null
                 then array[sessions_filled.unlinked_sender_id]
-            when bookings.reader_id is null or bookings.reader_id = bookings.client_id
-                then array[bookings.client_id]
-            else array[bookings.client_id, bookings.reader_id]
+            else array_remove(
+                array[
+                    bookings.client_id,
+                    nullif(bookings.reader_id, bookings.client_id)
+                ],
+                null
+            )
         end as participants,
         sessions_filled.session_kind as type,
         bookings.booking_id,

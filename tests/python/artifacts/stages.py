@@ -107,7 +107,7 @@ def load(connection: Connection, run_id: str = RUN) -> None:
     connection.execute(STAGING)
     connection.execute("insert into staging.loads values (%s)", [run_id])
     ledger.ensure(connection)
-    ledger.begin_run(connection, run_id, pipeline="migration", target="host/db")
+    ledger.begin_run(connection, run_id, target="host/db")
     ledger.add_input(
         connection, run_id, kind="dump", name="<d>.sql", size=2048, sha256="0f", rows=11
     )

@@ -1,8 +1,9 @@
 """The moments at which tasks are killed: chosen at random, the same for the same seed.
 
 Two variables of the environment decide. ``CARRYOVER_CHAOS_MOMENTS`` is how many kills
-are spread over load, build, publish and rollback: 5 when it is not set, as in CI; 20 or
-more is the full form, whose databases are built by dbt throughout.
+are spread over load, build, publish and rollback: 5 when it is not set, as in CI, and
+one for each stage of a consolidation; 20 or more is the full form, for both pipelines
+alike, whose databases are built by dbt throughout.
 ``CARRYOVER_CHAOS_SEED`` chooses other moments.
 """
 
@@ -16,9 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 
+from harness import pipelines
 from harness.database import Connection
+from harness.pipelines import CONSOLIDATION, PIPELINES
 from tests.python.chaos.tasks import (
     FULL,
     MOMENTS,
@@ -36,8 +40,21 @@ IS_FULL = FULL
 _ATTEMPTS = 10
 #: In this order moments are given to the stages, again and again.
 _TURNS = ("publish", "load", "rollback", "build", "publish")
+#: The statement that lands a dump's messages, or the legacy table of them.
+_COPIES = 'copy .*message|create unlogged table .*"new_legacy_messages"'
 #: How many of ten moments fall between the task's first write and its end.
 _WHILE_WRITING = 8
+
+
+def on_pipelines(*in_ci: str) -> pytest.MarkDecorator:
+    """Run a test on the databases of both pipelines; in CI on those that are named."""
+    chosen = PIPELINES if IS_FULL else in_ci
+    return pytest.mark.parametrize("databases", chosen, indirect=True)
+
+
+def on_both() -> pytest.MarkDecorator:
+    """Run a test on the databases of both pipelines, also in CI."""
+    return on_pipelines(*PIPELINES)
 
 
 @dataclass(frozen=True)
@@ -121,7 +138,9 @@ class Kills:
 
 
 def _wanted(stage: str) -> int:
-    """How many of the moments fall into a stage; a few more into the other two."""
+    """How many of the moments fall into a stage; a few more into those besides."""
+    if not IS_FULL and pipelines.current() is CONSOLIDATION:
+        return 1
     if stage in _TURNS:
         turns = [_TURNS[n % len(_TURNS)] for n in range(MOMENTS)]
         return turns.count(stage)
@@ -229,7 +248,7 @@ def writes(connection: Connection) -> bool:
 
 def copies(connection: Connection) -> bool:
     """Whether a load is sending the largest table's rows."""
-    return _count(connection, "state = 'active' and query ~ 'copy .*message'") > 0
+    return _count(connection, f"state = 'active' and query ~* '{_COPIES}'") > 0
 
 
 def _count(connection: Connection, condition: str) -> int:

@@ -14,18 +14,31 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from harness import embedded
+from harness import embedded, pipelines, settings
 from harness.database import Connection
-from harness.published import TABLES
 from tests.python.chaos import moments
 from tests.python.chaos.tasks import Operator, watcher
 
-LIVE = ("profiles", "bookings", "chats", "chat_messages", "media")
-PUBLISHED = ("chats", "chat_messages", "media")
+#: Tables and views of the application, with those that a publish or a cutover makes.
+LIVE = (
+    *("profiles", "bookings", "chats", "chat_sessions", "chat_messages", "media"),
+    *("messages", "voice_notes", "chat_audit_logs"),
+)
+#: Schemas that are ours; all else is compared.
+_OURS = ("carryover*", "staging*", "transform", "marts", "consolidated")
 #: Columns that say when or in which run, and so differ between two runs of the same.
 _OF_THE_RUN = {"run_id", "loaded_at", "recorded_at", "dbt_updated_at"}
 #: Tables that hold nothing but that.
-_OF_THE_RUNS = {"staging": {"loads"}, "marts": {"loaded_run", "audit_results"}}
+_OF_THE_RUNS = {"loads", "legacy_loads", "loaded_run", "audit_results"}
+#: What the ledger says stands, by table: rows, changes of the schema, a cutover.
+_STANDING = {
+    "published_rows": "select table_name, row_id, content_hash from {}"
+    " where rolled_back_at is null and superseded_by is null",
+    "schema_changes": "select kind, table_name, name, ddl, undo_ddl from {}"
+    " where rolled_back_at is null",
+    "cutovers": "select archive_schema from {} where undone_at is null",
+}
+_NOTHING = (0, hashlib.md5(b"").hexdigest())  # noqa: S324 - no secret
 
 Hashes = Mapping[str, tuple[int, str]]
 
@@ -36,10 +49,6 @@ class Live:
 
     tables: Hashes
     structure: str
-
-    def rows(self, table: str) -> int:
-        """How many rows a table has."""
-        return self.tables[table][0]
 
 
 @dataclass(frozen=True)
@@ -62,14 +71,17 @@ def stand_of(operator: Operator) -> Stand:
 
 
 def live(connection: Connection, parameters: Mapping[str, str]) -> Live:
-    """Read the live schema; leaves no transaction open."""
-    tables = _hashes(connection, "public", LIVE)
+    """Read the live schema, and the archive; leaves no transaction open."""
+    tables = dict(_hashes(connection, "public", LIVE))
+    for name, found in _schema(connection, settings.archive_schema()).items():
+        tables[f"archived {name}"] = found
     return Live(tables, structure(parameters))
 
 
 def structure(parameters: Mapping[str, str]) -> str:
-    """The live schema's DDL as pg_dump writes it, without the key of its guards."""
-    command = [str(embedded.binary("pg_dump")), "--schema-only", "--schema=public"]
+    """The application's DDL as pg_dump writes it, without the key of its guards."""
+    command = [str(embedded.binary("pg_dump")), "--schema-only"]
+    command += [f"--exclude-schema={pattern}" for pattern in _OURS]
     done = subprocess.run(
         [*command, make_conninfo(**parameters)],
         capture_output=True,
@@ -88,27 +100,27 @@ def landing(connection: Connection) -> Hashes:
 
 def marts(connection: Connection) -> Hashes:
     """What is made to be published; in the full form, all that dbt makes."""
+    schema = pipelines.current().marts()
     if moments.IS_FULL:
-        return _schema(connection, "marts")
-    columns = {table.name: set(table.columns) for table in TABLES}
-    return _hashes(connection, "marts", PUBLISHED, columns)
+        return _schema(connection, schema)
+    columns = {each.name: set(each.columns) for each in pipelines.current().tables}
+    return _hashes(connection, schema, columns, columns)
 
 
 def published(connection: Connection) -> Hashes:
-    """The ledger's rows that stand published: which, with which content."""
-    ledger = connection.execute(
-        "select to_regclass('carryover.published_rows')"
-    ).fetchone()
-    if ledger == (None,):  # nothing was ever published, nor loaded
-        return {"published_rows": (0, hashlib.md5(b"").hexdigest())}  # noqa: S324
-    found = _hash_of(
-        connection,
-        sql.SQL(
-            "(select table_name, row_id, content_hash from carryover.published_rows"
-            " where rolled_back_at is null and superseded_by is null)"
-        ),
-    )
-    return {"published_rows": found}
+    """What the ledger says stands; the same where there is no ledger yet."""
+    found = {}
+    for name, query in _STANDING.items():
+        row = connection.execute(
+            "select to_regclass(%s) is not null", [f"carryover.{name}"]
+        ).fetchone()
+        table = sql.Identifier("carryover", name)
+        found[name] = (
+            _hash_of(connection, sql.SQL(f"({query})").format(table))
+            if row == (True,)
+            else _NOTHING
+        )
+    return found
 
 
 def _schema(connection: Connection, schema: str) -> Hashes:
@@ -117,7 +129,7 @@ def _schema(connection: Connection, schema: str) -> Hashes:
         " and relnamespace = to_regnamespace(%s)",
         [schema],
     ).fetchall()
-    names = {row[0] for row in rows} - _OF_THE_RUNS[schema]
+    names = {row[0] for row in rows} - _OF_THE_RUNS
     return _hashes(connection, schema, sorted(names))
 
 

@@ -21,12 +21,11 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from harness import ledger, server_account, settings
+from harness import server_account, settings
 from harness.database import Connection, Target
 from harness.load import parser
 from harness.server import Server
 from harness.status import read_status
-from tests.python import world
 
 #: However slow the machine: what takes longer than this hangs, in seconds.
 DEADLINE = 180.0
@@ -37,15 +36,6 @@ _PATIENCE = "60s"
 MOMENTS = int(os.environ.get("CARRYOVER_CHAOS_MOMENTS", "5"))
 FULL = MOMENTS >= 20
 _MARK = "CARRYOVER_CHAOS_TASK"
-#: Where dbt would enter what became of each test; all have passed.
-_AUDITS = """
-    drop table marts.audit_results;
-    create table marts.audit_results (
-        node_id text primary key, resource_type text not null, name text not null,
-        status text not null, severity text, failures bigint, message text,
-        run_id text not null, recorded_at timestamptz not null
-    )
-"""
 _FOREIGN = ("CARRYOVER_", "PG", "DBT_", "DATABASE_URL")
 
 
@@ -272,14 +262,6 @@ def watcher(operator: Operator) -> Iterator[Connection]:
     with psycopg.connect(where, autocommit=True) as connection:
         connection.execute(f"set statement_timeout to '{_PATIENCE}'")
         yield connection
-
-
-def build_without_dbt(operator: Operator) -> None:
-    """Make the three published marts by the validation's derivation, in a second."""
-    with psycopg.connect(make_conninfo(**operator.parameters)) as connection:
-        run = ledger.current_run(connection)
-        world.build_marts(connection, run.run_id)
-        connection.execute(_AUDITS)
 
 
 def assert_status(operator: Operator) -> None:

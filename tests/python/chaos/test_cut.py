@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import pytest
 
+from harness.pipelines import CONSOLIDATION, MIGRATION
 from harness.server import Server
 from tests.python.chaos import moments, state
-from tests.python.chaos.conftest import Databases
+from tests.python.chaos.databases import Databases
 from tests.python.chaos.proxy import Proxy
-from tests.python.chaos.source import Source
 from tests.python.chaos.state import Stand, stand_of
 from tests.python.chaos.tasks import (
     Ended,
     Operator,
     assert_status,
-    build_without_dbt,
     stop,
     wait_for,
     watcher,
@@ -29,25 +28,48 @@ HELD_AT = {
     "rollback": "carryover.steps",
     "backup": "carryover.backup_tables",
     "restore": "carryover.restores",
+    "cutover": "carryover.cutovers",
+    "undo": "carryover.steps",
 }
 BEFORE = {
     "publish": "backed_up",
     "rollback": "published",
     "backup": "built",
     "restore": "published",
+    "cutover": "published",
+    "undo": "cut_over",
 }
 WAYS = ("terminate", "proxy", "fast", "immediate")
+#: What stands when a stage is done; otherwise what stood before.
+DONE = {
+    "publish": "published",
+    "rollback": "built",
+    "restore": "built",
+    "cutover": "cut_over",
+    "undo": "published",
+}
+#: Stages that look at the landing tables, which a crash empties: what they ask for.
+FROM_THE_LANDING = {"publish": "load", "cutover": "migrate"}
+#: The stages of each pipeline that are held, cut and met by another operator.
+HELD = [
+    (pipeline.name, stage)
+    for pipeline in (MIGRATION, CONSOLIDATION)
+    for stage in HELD_AT
+    if pipeline is CONSOLIDATION or stage not in ("cutover", "undo")
+]
 #: In CI each stage is cut in one way, and each way is taken.
 IN_CI = {
-    ("publish", "immediate"),
-    ("rollback", "fast"),
-    ("backup", "terminate"),
-    ("restore", "proxy"),
+    ("migration", "publish", "immediate"),
+    ("migration", "rollback", "fast"),
+    ("migration", "backup", "terminate"),
+    ("migration", "restore", "proxy"),
+    ("consolidation", "publish", "terminate"),
+    ("consolidation", "cutover", "fast"),
 }
 
 
-def ways(*stages: str) -> list[tuple[str, str]]:
-    every = [(stage, way) for stage in stages for way in WAYS]
+def ways() -> list[tuple[str, str, str]]:
+    every = [(*held, way) for held in HELD for way in WAYS]
     return [each for each in every if moments.IS_FULL or each in IN_CI]
 
 
@@ -96,50 +118,53 @@ def assert_clear(ended: Ended) -> None:
     assert "again" in ended.error or "run: ./inv" in ended.error, ended
 
 
-@pytest.mark.parametrize(("stage", "way"), ways(*HELD_AT))
+@pytest.mark.parametrize(("databases", "stage", "way"), ways(), indirect=["databases"])
 def test_in_the_middle(
-    own_server: Server, databases: Databases, stage: str, way: str, made_up: Source
+    own_server: Server, databases: Databases, stage: str, way: str
 ) -> None:
     """Held in its open transaction, after its work: none of it remains."""
     operator = databases.at(BEFORE[stage])
-    before = prepared(operator, stage)
+    before = prepared(databases, operator, stage)
     cutter = Cutter(own_server, operator, way)
+    task = databases.task(stage)
     with cutter as reached:
-        with moments.held(reached, stage, "--execute", at=HELD_AT[stage]) as task:
+        with moments.held(reached, *task, at=HELD_AT[stage]) as running:
             cutter.cut()
-        ended = task.wait()
+        ended = running.wait()
     assert_clear(ended)
     with watcher(operator) as connection:
         moments.settle(connection)
     assert stand_of(operator) == before
     assert_status(operator)
-    if cutter.is_a_crash and stage == "publish":
-        refused = operator.run("publish", "--execute", code=4)
-        assert "./inv load" in refused.error, refused
-        operator.run("load", *made_up.arguments)
-        build_without_dbt(operator)
-    operator.run(stage, "--execute")
+    if cutter.is_a_crash and stage in FROM_THE_LANDING:
+        refused = operator.run(*task, code=4)
+        assert databases.hint(FROM_THE_LANDING[stage]) in refused.error, refused
+        operator.run(*databases.task("load"))
+        databases.build_without_dbt(operator)
+        if stage == "cutover":
+            operator.run(*databases.task("backup"))
+            operator.run(*databases.task("publish"))
+    operator.run(*task)
     assert stand_of(operator) == completed(databases, stage, before)
 
 
-def prepared(operator: Operator, stage: str) -> Stand:
+def prepared(databases: Databases, operator: Operator, stage: str) -> Stand:
     """What stands before the stage; a restore has some damage to mend."""
     if stage == "restore":
         with watcher(operator) as connection:
-            connection.execute("delete from chat_messages where content = 'our own'")
-            connection.execute("alter table chats drop constraint chats_pkey cascade")
+            connection.execute(databases.world.damage)
     return stand_of(operator)
 
 
 def completed(databases: Databases, stage: str, before: Stand) -> Stand:
     """What stands when the stage is done: the same as where nothing was cut."""
-    done = {"publish": "published", "rollback": "built", "restore": "built"}
-    return stand_of(databases.reference(done[stage])) if stage in done else before
+    return stand_of(databases.reference(DONE[stage])) if stage in DONE else before
 
 
 @pytest.mark.parametrize("way", WAYS if moments.IS_FULL else ("terminate",))
+@moments.on_pipelines("migration")
 def test_in_the_middle_of_a_load(
-    own_server: Server, databases: Databases, way: str, made_up: Source
+    own_server: Server, databases: Databases, way: str
 ) -> None:
     """While rows are copied; a crash leaves the previous landing empty, never half."""
     operator = databases.at("landed")
@@ -147,7 +172,7 @@ def test_in_the_middle_of_a_load(
         whole = state.landing(connection)
     cutter = Cutter(own_server, operator, way)
     with cutter as reached:
-        task = reached.start("load", *made_up.arguments)
+        task = reached.start(*databases.task("load"))
         with watcher(operator) as connection:
             wait_for(lambda: moments.copies(connection), "rows are copied")
         cutter.cut()
@@ -161,14 +186,15 @@ def test_in_the_middle_of_a_load(
         else:
             assert found == whole
         assert_status(operator)
-        operator.run("load", *made_up.arguments)
+        operator.run(*databases.task("load"))
         assert state.landing(connection) == whole
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.skipif(not moments.IS_FULL, reason="in the full form: dbt over and over")
+@moments.on_both()
 def test_in_the_middle_of_a_build(
-    own_server: Server, databases: Databases, way: str, made_up: Source
+    own_server: Server, databases: Databases, way: str
 ) -> None:
     operator = databases.at("built")
     with watcher(operator) as connection:
@@ -176,27 +202,29 @@ def test_in_the_middle_of_a_build(
     before = stand_of(operator)
     cutter = Cutter(own_server, operator, way)
     with cutter as reached:
-        task = reached.start("build")
+        task = reached.start(*databases.task("build"))
         with watcher(operator) as connection:
             wait_for(lambda: moments.writes(connection), "dbt writes")
         cutter.cut()
         ended = task.wait()
     assert_clear(ended)
     assert stand_of(operator) == before
-    operator.run("publish", code=4)
+    operator.run(databases.task("publish")[0], code=4)
     if cutter.is_a_crash:
-        operator.run("load", *made_up.arguments)
-    operator.run("build")
+        operator.run(*databases.task("load"))
+    operator.run(*databases.task("build"))
     with watcher(operator) as connection:
         assert state.marts(connection) == whole
 
 
+@moments.on_pipelines("migration")
 def test_a_commit_that_is_never_answered(databases: Databases) -> None:
     """Nobody can tell then what became of it: the task says so, and not 'no change'."""
     operator = databases.at("backed_up")
     with Proxy(operator.parameters) as proxy:
         proxy.lost_commit_after = b'update "carryover"."runs" set status'
-        ended = operator.through(proxy.parameters).start("publish", "--execute").wait()
+        publish = databases.task("publish")
+        ended = operator.through(proxy.parameters).start(*publish).wait()
         assert proxy.has_lost_commit, ended
     assert ended.code == 1
     assert "Either all of this step was done or nothing of it" in ended.error
@@ -204,5 +232,5 @@ def test_a_commit_that_is_never_answered(databases: Databases) -> None:
     with watcher(operator) as connection:
         moments.settle(connection)
     assert stand_of(operator) == after
-    operator.run("publish", "--execute")
+    operator.run(*publish)
     assert stand_of(operator) == after

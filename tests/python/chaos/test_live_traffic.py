@@ -10,16 +10,24 @@ from psycopg.conninfo import make_conninfo
 
 from harness.database import Connection
 from tests.python.chaos import moments, source
-from tests.python.chaos.conftest import Databases
+from tests.python.chaos.databases import Databases
 from tests.python.chaos.source import identifier
 from tests.python.chaos.tasks import (
     Ended,
     Operator,
-    build_without_dbt,
     wait_for,
     watcher,
 )
-from tests.python.chaos.traffic import PERSON, Writer, traffic
+from tests.python.chaos.traffic import (
+    PERSON,
+    Writer,
+    busy,
+    contents,
+    longest_wait,
+    traffic,
+    users_of_chats,
+    written,
+)
 
 #: How often the run is published and taken back under traffic.
 ROUNDS = 3 if moments.IS_FULL else 1
@@ -29,7 +37,8 @@ PATIENCE = 30.0
 
 def test_no_row_is_lost_or_changed(databases: Databases) -> None:
     operator = databases.at("backed_up")
-    with traffic(operator, str(moments.SEED)) as writers:
+    writers = users_of_chats(operator, str(moments.SEED))
+    with traffic(writers):
         for _ in range(ROUNDS):
             busy(writers)
             operator.run("backup", "--execute")
@@ -43,41 +52,7 @@ def test_no_row_is_lost_or_changed(databases: Databases) -> None:
             edited = {k: v for k, v in writer.published.items() if v is not None}
             assert contents(connection, list(writer.published)) == edited
         assert unexplained(connection, writers) == set()
-    waits = sorted(wait for writer in writers for wait in writer.waits)
-    print(f"{len(waits)} transactions, the longest of {waits[-1]:.1f} s")
-    assert waits[-1] < PATIENCE
-
-
-def busy(writers: list[Writer], transactions: int = 20) -> None:
-    """Wait until each writer has finished more transactions, or has failed."""
-    goals = [len(writer.waits) + transactions for writer in writers]
-    wait_for(
-        lambda: all(
-            writer.error or len(writer.waits) >= goal
-            for writer, goal in zip(writers, goals, strict=True)
-        ),
-        "the writers write",
-    )
-
-
-def written(
-    connection: Connection, writer: Writer
-) -> dict[str, tuple[str, bool] | None]:
-    """What the table has of a writer's messages, those that it deleted among them."""
-    found = connection.execute(
-        "select id::text, content, is_read from chat_messages where id = any(%s)",
-        [list(writer.messages)],
-    ).fetchall()
-    standing = {key: (content, is_read) for key, content, is_read in found}
-    return {key: standing.get(key) for key in writer.messages}
-
-
-def contents(connection: Connection, keys: list[str]) -> dict[str, str]:
-    return dict(
-        connection.execute(
-            "select id::text, content from chat_messages where id = any(%s)", [keys]
-        ).fetchall()
-    )
+    assert longest_wait(writers) < PATIENCE
 
 
 def unexplained(connection: Connection, writers: list[Writer]) -> set[str]:
@@ -144,7 +119,7 @@ def test_an_edit_under_way_is_not_overwritten(
         tmp_path, chats=300, messages_each=40, text_bytes=700, edited=50
     )
     operator.run("load", *later.arguments)
-    build_without_dbt(operator)
+    databases.build_without_dbt(operator)
     operator.run("backup", "--execute")
     edited, untouched = identifier("e", 1), identifier("e", 2)
     with watcher(operator) as connection, user(operator) as slow:

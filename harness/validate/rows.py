@@ -1,0 +1,121 @@
+"""Compares the rows of one live table with those that the derivation expects."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from harness import candidates, hashing, ledger, settings, target
+from harness.database import Connection
+from harness.live_values import as_live
+from harness.published import PublishedTable
+from harness.queries import query
+from harness.validate.listing import expected, findings
+from harness.validate.outcome import FINDINGS, Rules, Scope
+
+
+def compare(
+    connection: Connection, rules: Rules, table: PublishedTable, scope: Scope
+) -> None:
+    """Find every row of a table that is not as expected, in a temporary table."""
+    live = {c.name: c for c in target.describe(connection, table.live_name)}
+    compared = [c for c in table.columns if c in live and c != "id"]
+    connection.execute(
+        query(
+            "compare_rows",
+            **candidates.relations(table),
+            findings=findings(table.name),
+            expected=expected(table.name),
+            run_id=sql.Literal(scope.run_id),
+            differing_columns=sql.SQL(", ").join(
+                _differing(live[column], extends=table.extends) for column in compared
+            ),
+            # Rows that stood are looked at by themselves, whoever extended them.
+            was_published=sql.Literal(
+                scope.published_at is not None and not table.extends
+            ),
+            is_within=rules.is_within(table),
+            is_landed=rules.is_landed(table),
+            content_hash=_left_hash(connection, scope.run_id, table, set(live)),
+            owned_hash=candidates.live_hash(
+                connection, table, "live", sql.Identifier("owned", "run_id")
+            ),
+            in_use=sql.Literal(scope.in_use),
+            orphans=_orphans(table, set(live)),
+        )
+    )
+    connection.execute(sql.SQL("analyze {}").format(findings(table.name)))
+
+
+def counts(connection: Connection, table: PublishedTable) -> dict[str, int]:
+    """Count what was found of a table, by kind."""
+    found = dict.fromkeys(FINDINGS, 0)
+    for finding, count in connection.execute(
+        sql.SQL("select finding, count(*) from {} group by 1").format(
+            findings(table.name)
+        )
+    ).fetchall():
+        found[finding] = count
+    return found
+
+
+def sentence(connection: Connection, table: str, finding: str, count: int) -> str:
+    """Say how many rows of a table are found so, with an example."""
+    row = connection.execute(
+        sql.SQL(
+            "select id, columns from {} where finding = %s order by id limit 1"
+        ).format(findings(table)),
+        [finding],
+    ).fetchone()
+    example, columns = row if row else (None, None)
+    where = f" in {', '.join(columns)}" if columns else ""
+    rows = "row" if count == 1 else "rows"
+    return f"{count:,} {finding} {rows} of {table} (such as {example}{where})"
+
+
+def _differing(column: target.Column, *, extends: bool) -> sql.Composed:
+    """Compose the column's name where the live value is not the one expected.
+
+    The time that an existing row was brought forward to may have grown since.
+    """
+    apart = (
+        "coalesce(live.{0} < {1}, {1} is not null)"
+        if extends
+        else "live.{0} is distinct from {1}"
+    )
+    return sql.SQL(f"case when {apart} then {{2}} end").format(
+        sql.Identifier(column.name), as_live("expected", column), column.name
+    )
+
+
+def _left_hash(
+    connection: Connection, run_id: str, table: PublishedTable, live: set[str]
+) -> sql.Composable:
+    """Compose the hash of a live row as the run's publish took it of what it left."""
+    detail = ledger.step_detail(connection, run_id, "publish") or {}
+    hashed = detail.get("hashed_columns", {}).get(table.name)
+    if not hashed or not set(hashed) <= live:
+        return sql.SQL("null::text")
+    return hashing.content_hash("live", hashed)
+
+
+def _orphans(table: PublishedTable, live: set[str]) -> sql.Composed:
+    """Compose the references of a live row whose parent is missing."""
+    references = {
+        column: parent
+        for column, parent in table.all_references.items()
+        if column in live or column in table.references
+    }
+    if not references:
+        return sql.SQL("select null::text as reference where false").format()
+    return sql.SQL(" union all ").join(
+        sql.SQL(
+            "select {reference}::text as reference where live.{column} is not null"
+            " and not exists"
+            " (select 1 from {parent} as parent where parent.id = live.{column})"
+        ).format(
+            reference=sql.Literal(column),
+            column=sql.Identifier(column),
+            parent=sql.Identifier(settings.live_schema(), parent),
+        )
+        for column, parent in references.items()
+    )

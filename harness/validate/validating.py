@@ -1,0 +1,113 @@
+"""Validates what the pipeline at work has published, and enters it in the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import psycopg
+from psycopg import sql
+
+from harness import hashing, ledger, linkage, pipelines, target
+from harness.database import Connection, committed, said_by
+from harness.queries import query
+from harness.validate import consolidation, listing, migration, rows
+from harness.validate.outcome import FAULTS, Scope, Validation, ValidationFailed
+from harness.variables import thresholds
+
+_RULES = {"migration": migration.RULES, "consolidation": consolidation.RULES}
+
+
+def validate(connection: Connection, *, in_use: bool = False) -> Validation:
+    """Compare the live tables with what is landed, row by row, and commit the result.
+
+    With ``in_use`` what happened since the last publish is the application's own doing:
+    rows that are newer than it, and rows of ours that are not as it left them, are
+    counted apart and are no fault. Raises ``Refused`` when nothing is landed,
+    ``TargetMissing`` without live tables and ``ValidationFailed`` when the database
+    cannot compare them. Whether the result is valid is for the caller to look at.
+    """
+    started = datetime.now(timezone.utc)
+    try:
+        with committed(connection):
+            return _validate(connection, in_use=in_use, started=started)
+    except psycopg.Error as error:
+        raise ValidationFailed(
+            f"validating failed in the database: {said_by(error)}. Nothing was "
+            "changed. Mend the cause and run: "
+            f"{pipelines.current().command('validate')}"
+        ) from error
+
+
+def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Validation:
+    rules = _RULES[pipelines.current().name]
+    ledger.ensure(connection)
+    run = ledger.current_run(connection)
+    ledger.require_live_schema(connection)
+    target.require_tables(connection)
+    hashing.fix_session(connection)
+    rules.derive(connection)
+    scope = Scope(run.run_id, _published_at(connection), in_use)
+    for table in linkage.tables(connection):
+        rows.compare(connection, rules, table, scope)
+    further, examined = rules.examine(connection, scope)
+    tables = pipelines.current().tables
+    findings = {table.name: rows.counts(connection, table) for table in tables}
+    errors = (*_errors(connection, findings), *further, *_failures(connection, scope))
+    result = rules.result(
+        connection,
+        {
+            "validated_at": started.isoformat(),
+            "is_valid": not errors,
+            "run_id": run.run_id,
+            "validation_errors": list(errors),
+            "findings": findings,
+            **examined,
+        },
+    )
+    record = ledger.StepRecord(
+        rows=sum(listing.live_counts(connection).values()),
+        detail={"findings": findings, "in_use": in_use},
+        status="failed" if errors else "done",
+    )
+    ledger.add_step(connection, run.run_id, "validate", started, record)
+    ledger.add_validation(connection, run.run_id, started, not errors, result)
+    if run.status not in ("loaded", "built", "rolled_back"):
+        ledger.set_status(connection, run.run_id, "invalid" if errors else "validated")
+    return Validation(run.run_id, not errors, findings, errors, result)
+
+
+def _errors(
+    connection: Connection, findings: dict[str, dict[str, int]]
+) -> tuple[str, ...]:
+    """Say in words what is wrong, a sentence for each table and kind of fault."""
+    return tuple(
+        rows.sentence(connection, name, kind, counts[kind])
+        for name, counts in findings.items()
+        for kind in FAULTS
+        if counts[kind]
+    )
+
+
+def _failures(connection: Connection, scope: Scope) -> tuple[str, ...]:
+    """Say that more rows failed to publish than may."""
+    row = connection.execute(
+        query(
+            f"failed_counts_{pipelines.current().name}",
+            run_id=sql.Literal(scope.run_id),
+        )
+    ).fetchone()
+    failed, expected = row if row else (0, 0)
+    limit = thresholds().max_error_rate
+    if not expected or failed / expected <= limit:
+        return ()
+    return (
+        f"{failed:,} of {expected:,} rows failed to publish, more than {limit:.0%}",
+    )
+
+
+def _published_at(connection: Connection) -> datetime | None:
+    """When rows were last published, or None when none were or all were taken back."""
+    row = connection.execute(
+        query("last_published", pipeline=sql.Literal(pipelines.current().name))
+    ).fetchone()
+    return row[0] if row else None
