@@ -33,6 +33,7 @@ from harness.assess import as_dict, print_assessment
 from harness.backup import commands as backups_
 from harness.bench import load as bench
 from harness.bench import policies as policies_bench
+from harness.bench import storage as storage_bench
 from harness.cli import file_argument, task
 from harness.console import Console
 from harness.cutover import commands as cutovers
@@ -44,6 +45,7 @@ from harness.pipelines import CONSOLIDATION
 from harness.references import printing as references_printing
 from harness.security import check as security_check_
 from harness.stages import Inputs
+from harness.storage import commands as storage
 from harness.validate import require_valid
 
 DUMP_HELP = {
@@ -406,6 +408,93 @@ def demo(
     session.console.note("next: ./inv status, ./inv db.psql, ./inv rollback")
 
 
+PIPELINE_HELP = "whose files: consolidation (default) or migration"
+
+
+@task(
+    help={
+        "source": "a folder, file:///path or s3://bucket/prefix; give it again for "
+        "more; else chat-attachments and voice-notes",
+        "target": "where the files go; else the bucket chat-files",
+        "pipeline": PIPELINE_HELP,
+        "json": "print what was found as JSON",
+    },
+    iterable=["source"],
+)
+def storage_plan(
+    _: Context,
+    source: list[str],
+    target: str | None = None,
+    pipeline: str | None = None,
+    json: bool = False,
+) -> None:
+    """List every file of the old buckets, match it with its message, and map it."""
+    storage.plan(source, target, pipeline, as_json=json)
+
+
+STORAGE_HELP = {"pipeline": PIPELINE_HELP, "json": "print what was done as JSON"}
+
+
+@task(help={"execute": "copy; without it the plan is printed", **STORAGE_HELP})
+def storage_copy(
+    _: Context,
+    execute: bool = False,
+    pipeline: str | None = None,
+    json: bool = False,
+) -> None:
+    """Copy every mapped file to its place, once; exit 3 when one failed."""
+    storage.copy(pipeline, execute=execute, as_json=json)
+
+
+@task(help=STORAGE_HELP)
+def storage_verify(_: Context, pipeline: str | None = None, json: bool = False) -> None:
+    """Compare every copy with its source, and try who may read it; exit 3 when not."""
+    storage.verify(pipeline, as_json=json)
+
+
+@task(help={"execute": EXECUTE_HELP, **STORAGE_HELP})
+def storage_switch(
+    _: Context,
+    execute: bool = False,
+    pipeline: str | None = None,
+    json: bool = False,
+) -> None:
+    """Let live rows name the verified copies, in one transaction."""
+    storage.switch(pipeline, execute=execute, as_json=json)
+
+
+@task(
+    help={
+        "execute": "restore and remove; without it the plan is printed",
+        **STORAGE_HELP,
+    }
+)
+def storage_rollback(
+    _: Context,
+    execute: bool = False,
+    pipeline: str | None = None,
+    json: bool = False,
+) -> None:
+    """Give live rows their references back, and remove the copies that were made."""
+    storage.rollback(pipeline, execute=execute, as_json=json)
+
+
+@task(
+    help={
+        "execute": "remove the old files for good; without it they are counted",
+        **STORAGE_HELP,
+    }
+)
+def storage_clean(
+    _: Context,
+    execute: bool = False,
+    pipeline: str | None = None,
+    json: bool = False,
+) -> None:
+    """Remove the old files, once all are verified and switched; cannot be undone."""
+    storage.clean(pipeline, execute=execute, as_json=json)
+
+
 @task(
     help={
         "rows": "how many messages the dump holds",
@@ -489,6 +578,36 @@ def bench_policies(
         console.result(_as_json(report.as_dict()))
         return
     console.table(policies_bench.COLUMNS, report.as_rows())
+
+
+@task(
+    help={
+        "files": "how many small files there are",
+        "large": "the size of one large file, in MB",
+        "repetitions": "how often each is run; the medians are compared",
+        "json": "print the report as JSON",
+    }
+)
+def bench_storage(
+    _: Context,
+    files: int = 5000,
+    large: int = 200,
+    repetitions: int = 3,
+    json: bool = False,
+) -> None:
+    """Measure copying files against a plain concurrent copy of the same ones."""
+    console = Console(quiet=json)
+    to = database.target()
+    console.header("bench.storage", str(to))
+    report = storage_bench.measure(
+        to, console, files=files, large_megabytes=large, repetitions=repetitions
+    )
+    if json:
+        console.result(_as_json(report.as_dict()))
+        return
+    console.table(("what", "of", "plain", "storage.copy", "ratio"), report.as_rows())
+    if report.skipped:
+        console.note(f"skipped {report.skipped}")
 
 
 @task()
@@ -813,7 +932,19 @@ def _collect() -> Collection:
             "validate": consolidate_validate,
         },
         "security": {"check": security_check},
-        "bench": {"load": bench_load, "policies": bench_policies},
+        "storage": {
+            "plan": storage_plan,
+            "copy": storage_copy,
+            "verify": storage_verify,
+            "switch": storage_switch,
+            "rollback": storage_rollback,
+            "clean": storage_clean,
+        },
+        "bench": {
+            "load": bench_load,
+            "policies": bench_policies,
+            "storage": bench_storage,
+        },
     }
     for name, members in groups.items():
         group = Collection(name)

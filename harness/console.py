@@ -44,13 +44,21 @@ class Step:
         if not is_shown or now - self._drawn < _REDRAW_SECONDS:
             return
         self._drawn = now
-        if total > 0:
-            share = min(done / total, 1.0)
-            filled = int(share * _BAR_WIDTH)
-            bar = "#" * filled + "-" * (_BAR_WIDTH - filled)
-            text = f"[{bar}] {share:4.0%}"
-        else:
-            text = f"{done:,}"
+        self._draw(_bar(done, total) if total > 0 else f"{done:,}")
+
+    def files(self, done: int, of_files: int, size: int, of_size: int) -> None:
+        """Redraw the bar of files, by the larger share left: of files or of bytes."""
+        now = time.monotonic()
+        is_shown = self.stream.isatty() and not self.is_quiet
+        if not is_shown or now - self._drawn < _REDRAW_SECONDS:
+            return
+        self._drawn = now
+        behind = size * of_files < done * of_size
+        bar = _bar(size, of_size) if behind else _bar(done, max(of_files, 1))
+        megabytes = f"{size / 1e6:,.1f} of {of_size / 1e6:,.1f} MB"
+        self._draw(f"{bar}  {done:,} of {of_files:,} files, {megabytes}")
+
+    def _draw(self, text: str) -> None:
         self.stream.write(f"\r\x1b[K{self.name} ... {text}")
         self.stream.flush()
 
@@ -114,6 +122,12 @@ class Console:
         restart = f"\r\x1b[K{step.name} ... " if step.stream.isatty() else ""
         self.err.write(f"{restart}{detail}  {step.seconds:.1f}s\n")
         self.err.flush()
+
+
+def _bar(done: int, total: int) -> str:
+    share = min(done / total, 1.0)
+    filled = int(share * _BAR_WIDTH)
+    return f"[{'#' * filled}{'-' * (_BAR_WIDTH - filled)}] {share:4.0%}"
 
 
 def counted(count: int, noun: str) -> str:

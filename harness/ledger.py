@@ -31,7 +31,7 @@ MIGRATION_LOCK = 1
 LEDGER_LOCK = 2
 
 #: The ledger's migrations in their order: files of ``harness/sql``, each applied once.
-_MIGRATIONS = ("ledger_1", "ledger_2", "ledger_3")
+_MIGRATIONS = ("ledger_1", "ledger_2", "ledger_3", "ledger_4")
 
 
 @dataclass(frozen=True)

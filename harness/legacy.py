@@ -20,6 +20,7 @@ from harness.database import Connection, committed, is_lost, said_by
 from harness.errors import HarnessError, Refused
 from harness.hashing import TableState
 from harness.queries import query
+from harness.storage import standing
 
 #: The types, as PostgreSQL spells them, whose values a landing column takes unchanged.
 #: A text may be any enumeration or domain as well; a UUID that is none is an error.
@@ -190,9 +191,13 @@ def _selection(connection: Connection, name: str) -> sql.Composed:
     )
     if present or not table.is_target:
         _require_fit(f"{schema}.{name}", table, present)
+    # A row that names a copy of its file is read as it was before.
+    is_switched = table.is_target and standing.stands(connection, name)
     taken = [
         sql.SQL("{}::{} as {}").format(
-            sql.Identifier("source", column) if column in present else sql.NULL,
+            standing.as_before("source", name, column, kind, stands=is_switched)
+            if column in present
+            else sql.NULL,
             sql.SQL(kind),
             sql.Identifier(column),
         )

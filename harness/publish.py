@@ -39,6 +39,7 @@ from harness.errors import CheckFailed, HarnessError, Refused
 from harness.live_values import as_live, as_text, source_hash
 from harness.published import FITTING_TYPES, PublishedTable
 from harness.queries import query
+from harness.storage import standing
 from harness.variables import thresholds
 
 
@@ -348,8 +349,14 @@ def _parts(
         for name, column in live.items()
         if not column.is_generated and (not table.extends or name in chosen)
     ]
+    is_switched = standing.stands(connection, table.live_name)
     assignments = [
-        sql.SQL("{} = {}").format(sql.Identifier(name), as_live("mart", live[name]))
+        sql.SQL("{} = {}").format(
+            sql.Identifier(name),
+            standing.as_switched(
+                table.live_name, name, as_live("mart", live[name]), stands=is_switched
+            ),
+        )
         for name in chosen
         if name != "id"
     ]

@@ -34,6 +34,7 @@ from harness.live_values import from_text
 from harness.proof import Proof
 from harness.published import PublishedTable
 from harness.queries import query
+from harness.storage import standing
 
 _ACTIONS = ("delete", "restore", "gone", "changed", "referenced")
 
@@ -161,6 +162,7 @@ def _begin(connection: Connection, run_id: str | None) -> str:
             "write the new ones through them. Nothing was changed. Take the cutover "
             "back first: ./inv cutover --undo --execute"
         )
+    standing.require_none(connection, pipelines.current().written)
     return chosen
 
 

@@ -9,6 +9,7 @@ from harness.database import Connection
 from harness.live_values import as_live
 from harness.published import PublishedTable
 from harness.queries import query
+from harness.storage import standing
 from harness.validate.listing import expected, findings
 from harness.validate.outcome import FINDINGS, Rules, Scope
 
@@ -19,6 +20,7 @@ def compare(
     """Find every row of a table that is not as expected, in a temporary table."""
     live = {c.name: c for c in target.describe(connection, table.live_name)}
     compared = [c for c in table.columns if c in live and c != "id"]
+    is_switched = standing.stands(connection, table.live_name)
     connection.execute(
         query(
             "compare_rows",
@@ -27,7 +29,7 @@ def compare(
             expected=expected(table.name),
             run_id=sql.Literal(scope.run_id),
             differing_columns=sql.SQL(", ").join(
-                _differing(live[column], extends=table.extends) for column in compared
+                _differing(table, live[column], is_switched) for column in compared
             ),
             # Rows that stood are looked at by themselves, whoever extended them.
             was_published=sql.Literal(
@@ -72,18 +74,24 @@ def sentence(connection: Connection, table: str, finding: str, count: int) -> st
     return f"{count:,} {finding} {rows} of {table} (such as {example}{where})"
 
 
-def _differing(column: target.Column, *, extends: bool) -> sql.Composed:
+def _differing(
+    table: PublishedTable, column: target.Column, is_switched: bool
+) -> sql.Composed:
     """Compose the column's name where the live value is not the one expected.
 
-    The time that an existing row was brought forward to may have grown since.
+    The time that an existing row was brought forward to may have grown since, and a
+    file's reference is as it was before a switch of storage.
     """
     apart = (
-        "coalesce(live.{0} < {1}, {1} is not null)"
-        if extends
-        else "live.{0} is distinct from {1}"
+        "coalesce({0} < {1}, {1} is not null)"
+        if table.extends
+        else "{0} is distinct from {1}"
+    )
+    live = standing.as_before(
+        "live", table.live_name, column.name, column.type_name, stands=is_switched
     )
     return sql.SQL(f"case when {apart} then {{2}} end").format(
-        sql.Identifier(column.name), as_live("expected", column), column.name
+        live, as_live("expected", column), column.name
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness.bench import load as bench
 from harness.bench import messages, others
+from harness.bench import storage as bench_of_storage
 from harness.bench.run import Measure
 from harness.console import Console
 from harness.database import Target, connect
@@ -74,3 +75,31 @@ def test_the_ratio_is_that_of_the_medians() -> None:
     report = bench.Report(1, 1, measures(2, 9, 3), measures(1, 2, 8), {}, {})
     assert report.ratio == 1.5
     assert report.peak_bytes == 100
+
+
+def test_a_copy_of_files_is_measured_against_a_plain_one(
+    database: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the S3 server, which the tests of storage start often enough.
+    monkeypatch.setattr(bench_of_storage, "find_spec", lambda _: None)
+    to = Target(database, is_embedded=True)
+    report = bench_of_storage.measure(
+        to, console(), files=30, large_megabytes=1, repetitions=1
+    )
+    assert report.skipped
+    (pair,) = report.pairs
+    assert (pair.name, pair.files) == ("folder to folder", 31)
+    assert pair.ratio > 0
+    assert report.as_rows()[0][1] == "31 files, 1 MB"
+    with pytest.raises(UsageError):
+        bench_of_storage.measure(
+            to, console(), files=0, large_megabytes=1, repetitions=1
+        )
+    with pytest.raises(Refused, match="not the embedded server"):
+        bench_of_storage.measure(
+            Target(database, is_embedded=False),
+            console(),
+            files=1,
+            large_megabytes=0,
+            repetitions=1,
+        )

@@ -16,6 +16,9 @@ def of_version_1(connection: Connection) -> Connection:
     world.rehearse(connection)
     world.publish(connection)
     connection.execute(
+        "drop table carryover.storage_plans, carryover.storage_files,"
+        " carryover.storage_references, carryover.storage_unmatched,"
+        " carryover.storage_changes;"
         "drop table carryover.cutovers, carryover.kept_audit_logs;"
         "drop table carryover.restores, carryover.backup_objects,"
         " carryover.backup_tables, carryover.backups, carryover.left_rows;"

@@ -1,0 +1,3 @@
+update {ledger}.storage_files
+set status = 'removed', reason = null
+where file_id = any(%s)

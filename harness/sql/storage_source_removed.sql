@@ -1,0 +1,1 @@
+update {ledger}.storage_files set cleaned_at = now() where file_id = any(%s)
