@@ -25,6 +25,7 @@ OWN_FUNCTIONS = (
     "is_admin",
     "required_participants",
     "my_session_ids",
+    "sees_session",
     "is_my_booking",
     "guard_session",
     "guard_admins",

@@ -106,6 +106,7 @@ def for_policies(catalog: Catalog) -> list[Wanted]:
         ("is_admin()", SESSIONS, users),
         ("required_participants()", SESSIONS, users),
         ("my_session_ids()", MESSAGES, users),
+        ("sees_session(uuid)", MESSAGES, users),
         ("is_my_booking(uuid)", SESSIONS, users),
         ("guard_session()", SESSIONS, ()),
         ("refuse_change()", SESSIONS, ()),
