@@ -85,7 +85,7 @@ def _taken_back(session: Session, done: publish.Plan, failed: str) -> CheckFaile
     if not done.writes:
         return CheckFailed(
             f"{failed} This run has changed nothing, so there is nothing to roll back. "
-            f"See {_results()}"
+            f"See {current().results}"
         )
     session.console.warn(f"{failed} Rolling the run back.")
     try:
@@ -96,7 +96,7 @@ def _taken_back(session: Session, done: publish.Plan, failed: str) -> CheckFaile
     left = f" but for {taken.left:,} rows changed since" if taken.left else ""
     return CheckFailed(
         f"{failed} The run {done.run_id} was rolled back{left}. See "
-        f"{_results()}, mend the cause and run the {current().name} again."
+        f"{current().results}, mend the cause and run the {current().name} again."
     )
 
 
@@ -117,8 +117,3 @@ def _reasons(plan: publish.Plan) -> Sequence[str]:
         for table in plan.tables
         for reason, count in table.reasons.items()
     ]
-
-
-def _results() -> str:
-    """The artifact that names what a validation found."""
-    return current().results

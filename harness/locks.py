@@ -59,15 +59,14 @@ def lock_tables(
     ends_at = time.monotonic() + _LOCK_SECONDS
     for name in _lockable(connection, {*tables, *exclusively}):
         left = max(1, round((ends_at - time.monotonic()) * 1000))
-        is_exclusive = name.as_string() in {_live(t).as_string() for t in exclusively}
         connection.execute(
             sql.SQL(
                 "set local lock_timeout to {left}; lock table {name} in {mode} mode"
             ).format(
                 left=sql.Literal(f"{left}ms"),
-                name=name,
+                name=_live(name),
                 mode=sql.SQL(
-                    "access exclusive" if is_exclusive else "share row exclusive"
+                    "access exclusive" if name in exclusively else "share row exclusive"
                 ),
             )
         )
@@ -85,7 +84,7 @@ def take_over(connection: Connection, tables: Iterable[str]) -> None:
     ends_at = time.monotonic() + _LOCK_SECONDS
     for name in _lockable(connection, tables):
         statement = sql.SQL("lock table {} in access exclusive mode nowait").format(
-            name
+            _live(name)
         )
         while True:
             try:
@@ -98,14 +97,14 @@ def take_over(connection: Connection, tables: Iterable[str]) -> None:
                 time.sleep(_BREATH_SECONDS)
 
 
-def _lockable(connection: Connection, tables: Iterable[str]) -> list[sql.Identifier]:
+def _lockable(connection: Connection, tables: Iterable[str]) -> list[str]:
     """The tables that our role may lock, in one order."""
-    names = [_live(name) for name in sorted(set(tables))]
+    names = sorted(set(tables))
     allowed = connection.execute(
         "select has_table_privilege(name, 'update, delete, truncate')"
         " from unnest(%s::text[]) with ordinality as named (name, position)"
         " order by position",
-        [[name.as_string(connection) for name in names]],
+        [[_live(name).as_string(connection) for name in names]],
     ).fetchall()
     return [
         name for name, (is_allowed,) in zip(names, allowed, strict=True) if is_allowed
