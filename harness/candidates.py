@@ -8,14 +8,14 @@ reason. Writes only temporary tables, one for each mart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from harness import hashing, ledger, pipelines, settings, target
+from harness import pipelines, row_state, settings, target
 from harness.database import Connection
-from harness.live_values import as_live, is_same, source_hash
+from harness.live_values import as_live, is_same
 from harness.published import PublishedTable
 from harness.queries import query
 
@@ -125,52 +125,10 @@ def _listed(
     return tuple(row[0] for row in rows)
 
 
-def live_hash(
-    connection: Connection, table: PublishedTable, alias: str, owner: sql.Composable
-) -> sql.Composable:
-    """Compose the hash of a live row by the columns that its run hashed.
-
-    ``owner`` is the SQL of the run's id. Null where a column of then is gone, so that
-    such a row passes for changed.
-    """
-    live = {column.name for column in target.describe(connection, table.live_name)}
-    return _by_run(
-        ledger.published_columns(connection, "hashed_columns", table.name),
-        owner,
-        lambda names: (
-            hashing.content_hash(alias, names) if set(names) <= live else _NULL
-        ),
-    )
-
-
-_NULL = sql.SQL("null::text")
-
-
-def _by_run(
-    columns: Mapping[str, Sequence[str]],
-    owner: sql.Composable,
-    compose: Callable[[Sequence[str]], sql.Composable],
-) -> sql.Composable:
-    """Compose what depends on the columns of a row's run; null for a run without."""
-    runs: dict[tuple[str, ...], list[str]] = {}
-    for run_id, names in columns.items():
-        runs.setdefault(tuple(sorted(names)), []).append(run_id)
-    if not runs:
-        return _NULL
-    cases = [
-        sql.SQL("when {} in ({}) then {}").format(
-            owner, sql.SQL(", ").join(map(sql.Literal, ids)), compose(names)
-        )
-        for names, ids in runs.items()
-    ]
-    return sql.SQL("case {} end").format(sql.SQL(" ").join(cases))
-
-
 def _candidates(
     connection: Connection, table: PublishedTable, columns: list[str]
 ) -> sql.Composed:
     live = {c.name: c for c in target.describe(connection, table.live_name)}
-    owner = sql.Identifier("owned", "run_id")
     keys = _unique_keys(connection, table, columns)
     obstacles = [
         *(_null_obstacle(live[column]) for column in columns),
@@ -191,14 +149,8 @@ def _candidates(
         is_identical=sql.SQL(" and ").join(
             is_same("mart", live[column], "present") for column in columns
         ),
-        live_hash=live_hash(connection, table, "present", owner),
-        source_hash=_by_run(
-            ledger.published_columns(connection, "published_columns", table.name),
-            owner,
-            lambda names: (
-                source_hash("mart", names, live) if set(names) <= set(live) else _NULL
-            ),
-        ),
+        is_unchanged=row_state.is_unchanged(connection, table, "present"),
+        source_hash=row_state.mart_hash(connection, table, live),
         joins=sql.SQL("\n").join(
             [
                 *(_parent_join(*reference) for reference in table.references.items()),

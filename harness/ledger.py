@@ -299,18 +299,27 @@ def recent_runs(connection: Connection, count: int = 10) -> Sequence[Run]:
     return [Run(*row) for row in rows]
 
 
-def published_columns(
-    connection: Connection, which: str, table: str
-) -> dict[str, list[str]]:
-    """List the columns that each run published, or hashed, of a live table.
+@dataclass(frozen=True)
+class PublishRecord:
+    """What a run's newest publish entered of one live table.
 
-    ``which`` is ``published_columns`` or ``hashed_columns``. Only runs are listed whose
-    rows stand; the first version of the ledger kept no ``published_columns``.
+    ``hashed`` are the live columns that its rows are hashed by, ``published`` those
+    that it wrote; ``types`` are the forms in which they were hashed, by column. The
+    ledger's first version kept no ``published``, versions before 1.1 no ``types``.
     """
-    rows = connection.execute(
-        query("published_columns"), {"which": which, "table": table}
-    ).fetchall()
-    return dict(rows)
+
+    hashed: Sequence[str]
+    published: Sequence[str]
+    types: Mapping[str, str]
+
+
+def publish_records(connection: Connection, table: str) -> dict[str, PublishRecord]:
+    """Read what each run with published rows entered of a live table, by its id."""
+    rows = connection.execute(query("publish_records"), {"table": table}).fetchall()
+    return {
+        run_id: PublishRecord(hashed or (), published or (), types or {})
+        for run_id, hashed, published, types in rows
+    }
 
 
 def rows_stand(connection: Connection) -> bool:

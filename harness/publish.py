@@ -10,8 +10,8 @@ none. ``preview`` does the same work and takes it back.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -22,14 +22,17 @@ from harness import (
     backup,
     candidates,
     constraints,
+    effects,
     hashing,
     ledger,
     linkage,
     locks,
     pipelines,
     proof,
+    row_state,
     security,
     settings,
+    structure,
     target,
     triggers,
 )
@@ -37,7 +40,7 @@ from harness.candidates import TablePlan
 from harness.database import Connection, committed, said_by, take_back
 from harness.errors import CheckFailed, HarnessError, Refused
 from harness.live_values import as_live, as_text, source_hash
-from harness.published import FITTING_TYPES, PublishedTable
+from harness.published import PublishedTable
 from harness.queries import query
 from harness.storage import standing
 from harness.variables import thresholds
@@ -226,13 +229,16 @@ def _publish(connection: Connection, started: datetime, *, keeps_readers: bool) 
     plan, columns = _plan(connection, locked=True, keeps_readers=keeps_readers)
     saved = backup.require_verified(connection).backup_id if plan.writes else None
     live = _live_columns(connection)
-    hashed = _as_before(connection, plan.run_id, "hashed_columns", live)
-    compared = _as_before(connection, plan.run_id, "published_columns", columns)
+    hashed = _as_before(connection, plan.run_id, "hashed", live)
+    compared = _as_before(connection, plan.run_id, "published", columns)
     whole = {name: hashed[name] for name in pipelines.current().written}
     before = proof.state(connection, whole) if plan.writes else None
-    _write(connection, plan, _Columns(columns, hashed, compared))
+    parts = _write(connection, plan, _Columns(columns, hashed, compared))
     # Keys cannot be added while deferred checks of the application's are pending.
     connection.execute("set constraints all immediate")
+    if effects.may_differ(connection, pipelines.current().written):
+        for table in plan.tables:
+            _require_written(connection, table, parts[table.name])
     locks.take_over(connection, constraints.altered(plan.changes))
     constraints.apply(connection, plan.run_id, plan.changes)
     if plan.writes:
@@ -241,10 +247,14 @@ def _publish(connection: Connection, started: datetime, *, keeps_readers: bool) 
         "tables": {table.name: dict(table.counts) for table in plan.tables},
         "published_columns": compared,
         "hashed_columns": hashed,
+        "column_types": _forms(connection, hashed),
         "live_schema": settings.live_schema(),
         "changes": [change.name for change in plan.changes],
         "backup": saved,
         "before": before,
+        "after": structure.as_rows(
+            structure.read(connection, pipelines.current().written)
+        ),
     }
     record = ledger.StepRecord(rows=plan.inserted + plan.updated, detail=detail)
     ledger.add_step(connection, plan.run_id, "publish", started, record)
@@ -262,6 +272,19 @@ def _live_columns(connection: Connection) -> dict[str, list[str]]:
     }
 
 
+def _forms(
+    connection: Connection, hashed: dict[str, list[str]]
+) -> dict[str, dict[str, str]]:
+    """The forms in which the hashed columns write their values, by mart."""
+    found = {}
+    for table in pipelines.current().tables:
+        live = {c.name: c for c in target.describe(connection, table.live_name)}
+        found[table.name] = {
+            name: row_state.written_as(live[name]) for name in hashed[table.name]
+        }
+    return found
+
+
 def _analyze(connection: Connection) -> None:
     """Gather statistics on what has grown at a blow, for users and for ourselves."""
     ours = sql.Identifier(settings.ledger_schema(), "published_rows")
@@ -272,7 +295,10 @@ def _analyze(connection: Connection) -> None:
     connection.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join([ours, *live])))
 
 
-def _write(connection: Connection, plan: Plan, columns: _Columns) -> None:
+def _write(
+    connection: Connection, plan: Plan, columns: _Columns
+) -> dict[str, dict[str, sql.Composable]]:
+    """Write what was decided; returns the pieces of SQL by mart."""
     run_id = plan.run_id
     for name in ("failed_rows", "left_rows"):
         # What an earlier publish of the same run could not bring is decided anew.
@@ -289,22 +315,25 @@ def _write(connection: Connection, plan: Plan, columns: _Columns) -> None:
     parts = {table.name: _parts(connection, table, run_id, columns) for table in tables}
     for table in tables:
         connection.execute(query("keep_before", **parts[table.name]))
+    decided = {table.name: table for table in plan.tables}
     for table in tables:
-        _update(connection, plan, table, parts[table.name])
-    for name in ("publish_rows", "supersede_rows"):
-        for table in tables:
-            if not (table.extends and name == "publish_rows"):
-                connection.execute(query(name, **parts[table.name]))
+        _update(connection, table, decided[table.name], parts[table.name])
+    for table in tables:
+        if not table.extends:
+            _insert(connection, decided[table.name], parts[table.name])
+    for table in tables:
+        connection.execute(query("supersede_rows", **parts[table.name]))
     # An application's trigger on one table may write another: hashes come last.
     for name in ("record_published", "record_failed", "record_left"):
         for table in tables:
             connection.execute(query(name, **parts[table.name]))
+    return parts
 
 
 def _update(
     connection: Connection,
-    plan: Plan,
     table: PublishedTable,
+    decided: TablePlan,
     parts: dict[str, sql.Composable],
 ) -> None:
     """Bring rows of earlier runs to what the source says now, or others forward.
@@ -312,11 +341,48 @@ def _update(
     Of a row that is not ours nothing changes but the time that it is brought to: the
     application's triggers, which may stamp another, are kept out of it.
     """
-    if not table.extends:
-        connection.execute(query("update_rows", **parts))
-    elif any(each.name == table.name and each.update for each in plan.tables):
-        with triggers.off(connection, table.live_name):
-            connection.execute(query("update_rows", **parts))
+    if not decided.update:
+        return
+    off = triggers.off(connection, table.live_name) if table.extends else nullcontext()
+    with off:
+        updated = connection.execute(query("update_rows", **parts)).rowcount
+    if updated != decided.update:
+        _require_written(connection, decided, parts, events=("update",))
+
+
+def _insert(
+    connection: Connection, decided: TablePlan, parts: dict[str, sql.Composable]
+) -> None:
+    """Insert the rows that are new; a child would fail where its parent is missing."""
+    inserted = connection.execute(query("publish_rows", **parts)).rowcount
+    if inserted != decided.insert:
+        _require_written(connection, decided, parts)
+
+
+def _require_written(
+    connection: Connection,
+    decided: TablePlan,
+    parts: dict[str, sql.Composable],
+    *,
+    events: Collection[str] = ("insert", "update"),
+) -> None:
+    """Raise ``RowsNotWritten`` unless every row is live that was to be written.
+
+    What a statement reports can be untrue where triggers or rules are at work, so the
+    rows themselves are looked at.
+    """
+    row = connection.execute(query("publish_undone", **parts)).fetchone()
+    inserted, updated = row or (0, 0)
+    live = pipelines.current().table(decided.name).live_name
+    found = (
+        effects.Effect(live, "insert", decided.insert, inserted),
+        effects.Effect(live, "update", decided.update, updated),
+    )
+    effects.require(
+        connection,
+        [each for each in found if each.event in events],
+        command=f"{pipelines.current().command('publish')} --execute",
+    )
 
 
 def _as_before(
@@ -324,13 +390,15 @@ def _as_before(
 ) -> dict[str, list[str]]:
     """The columns that a run hashes, by live table: those of its earlier publish.
 
-    With others, the rows of then would pass for changed. ``columns`` are those of a run
-    that has not published yet, or whose columns are not all there any more.
+    With others, its earlier rows would pass for changed. ``which`` is ``hashed`` or
+    ``published``, ``columns`` what a run takes that has not published yet, or whose
+    columns are not all there any more.
     """
     found = {}
     for name, now in columns.items():
-        then = ledger.published_columns(connection, which, name).get(run_id)
-        found[name] = then if then and set(then) <= set(now) else now
+        record = ledger.publish_records(connection, name).get(run_id)
+        then = getattr(record, which, ())
+        found[name] = list(then) if then and set(then) <= set(now) else now
     return found
 
 
@@ -350,16 +418,13 @@ def _parts(
         if not column.is_generated and (not table.extends or name in chosen)
     ]
     is_switched = standing.stands(connection, table.live_name)
-    assignments = [
-        sql.SQL("{} = {}").format(
-            sql.Identifier(name),
-            standing.as_switched(
-                table.live_name, name, as_live("mart", live[name]), stands=is_switched
-            ),
+    assigned = {
+        name: standing.as_switched(
+            table.live_name, name, as_live("mart", live[name]), stands=is_switched
         )
         for name in chosen
         if name != "id"
-    ]
+    }
     return {
         "run_id": sql.Literal(run_id),
         **candidates.relations(table),
@@ -367,7 +432,16 @@ def _parts(
         "before": sql.Identifier("pg_temp", f"before_{table.name}"),
         "columns": sql.SQL(", ").join(sql.Identifier(name) for name in chosen),
         "values": sql.SQL(", ").join(as_live("mart", live[name]) for name in chosen),
-        "assignments": sql.SQL(", ").join(assignments),
+        "assignments": sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), value)
+            for name, value in assigned.items()
+        ),
+        "is_written": sql.SQL(" and ").join(
+            sql.SQL("{}::text is not distinct from ({})::text").format(
+                sql.Identifier("live", name), value
+            )
+            for name, value in assigned.items()
+        ),
         "as_text": as_text("live", kept),
         "content_hash": hashing.content_hash("live", columns.hashed[table.name]),
         "source_hash": source_hash("mart", columns.compared[table.name], live),
@@ -414,7 +488,7 @@ def _check_table(connection: Connection, table: PublishedTable) -> list[str]:
     )
     for column in live:
         wanted = table.columns.get(column.name)
-        if wanted and not _fits(wanted, column):
+        if wanted and not column.fits(wanted):
             raise target.TargetDoesNotFit(
                 f"the live column {settings.live_schema()}.{table.live_name}"
                 f".{column.name} is {column.type_name}, which cannot hold a {wanted} "
@@ -437,13 +511,6 @@ def _require_no_booking(connection: Connection) -> None:
             "rehearsal: ./inv target.create --linkage participants), or choose another "
             "linkage, and run again."
         )
-
-
-def _fits(wanted: str, column: target.Column) -> bool:
-    if wanted == "text" and column.is_enum:
-        return True
-    # A time with a precision of its own, "timestamp(3) …", does not fit: it rounds.
-    return column.type_name.split("(")[0] in FITTING_TYPES[wanted]
 
 
 def _require_few_errors(connection: Connection, tables: tuple[TablePlan, ...]) -> None:

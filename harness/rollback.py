@@ -19,23 +19,26 @@ from harness import (
     candidates,
     constraints,
     cutover,
+    effects,
     hashing,
     ledger,
     locks,
     pipelines,
     proof,
+    row_state,
     settings,
     target,
     triggers,
 )
 from harness.database import Connection, committed, said_by, take_back
 from harness.errors import HarnessError, Refused, UsageError
-from harness.live_values import from_text
+from harness.live_values import as_text, from_text
 from harness.proof import Proof
 from harness.published import PublishedTable
 from harness.queries import query
 from harness.storage import standing
 
+_FORCED = "./inv rollback --run {} --force --execute"
 _ACTIONS = ("delete", "restore", "gone", "changed", "referenced")
 
 
@@ -147,12 +150,12 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
-def _begin(connection: Connection, run_id: str | None) -> str:
-    """Find the run, and see that it can be taken back here."""
+def _begin(connection: Connection, run_id: str | None, *, force: bool) -> str:
+    """Find the run, and see that it can be rolled back here."""
     locks.limit_waiting(connection)
     hashing.fix_session(connection)
     ledger.take_lock(connection)
-    chosen = _choose(connection, run_id)
+    chosen = _choose(connection, run_id, force=force)
     ledger.ensure(connection)
     ledger.require_live_schema(connection)
     target.require_tables(connection)
@@ -163,12 +166,32 @@ def _begin(connection: Connection, run_id: str | None) -> str:
             "back first: ./inv cutover --undo --execute"
         )
     standing.require_none(connection, pipelines.current().written)
+    _require_decidable(connection, chosen, force=force)
     return chosen
+
+
+def _require_decidable(connection: Connection, run_id: str, *, force: bool) -> None:
+    """Raise ``Refused`` where it cannot be told which rows users changed since.
+
+    Then every row would pass for changed: half of the run would go, and half stay.
+    """
+    reasons = row_state.unidentifiable(connection, pipelines.current().tables)
+    if not force:
+        reasons += row_state.undecidable(connection, run_id, pipelines.current().tables)
+    if not reasons:
+        return
+    forced = "" if force else f", or remove the run's rows whatever changed: {_FORCED}"
+    raise Refused(
+        f"which rows of the run {run_id} were changed since cannot be told: "
+        f"{', '.join(reasons)}. Nothing was changed. Bring the columns back as they "
+        f"were and run: ./inv rollback --run {run_id} --execute"
+        f"{forced.format(run_id)}"
+    )
 
 
 def _plan(connection: Connection, run_id: str | None, *, force: bool) -> Rollback:
     """Decide on every row, and only name the keys and indexes."""
-    run_id = _begin(connection, run_id)
+    run_id = _begin(connection, run_id, force=force)
     tables = tuple(
         _decide(connection, run_id, table, force=force)
         for table in reversed(pipelines.current().tables)
@@ -179,7 +202,7 @@ def _plan(connection: Connection, run_id: str | None, *, force: bool) -> Rollbac
 
 def _rollback(connection: Connection, run_id: str | None, *, force: bool) -> Rollback:
     started = datetime.now(timezone.utc)
-    run_id = _begin(connection, run_id)
+    run_id = _begin(connection, run_id, force=force)
     at_work = pipelines.current()
     # Dropping a key keeps readers away: better from the first than in between.
     locks.lock_tables(
@@ -200,6 +223,9 @@ def _rollback(connection: Connection, run_id: str | None, *, force: bool) -> Rol
     dropped += constraints.undo(connection, run_id, constraints.AFTER_ROWS)
     # What the application defers to the end is checked before the proof.
     connection.execute("set constraints all immediate")
+    if effects.may_differ(connection, at_work.written):
+        for table, decided in zip(reversed(at_work.tables), tables, strict=True):
+            _require_undone(connection, run_id, table, decided)
     proved = proof.prove(connection, run_id)
     # The proof speaks of tables that a run made for its rows as of empty ones.
     if not ledger.rows_stand(connection):
@@ -226,25 +252,34 @@ def _rollback(connection: Connection, run_id: str | None, *, force: bool) -> Rol
     return done
 
 
-def _choose(connection: Connection, run_id: str | None) -> str:
-    """Find the run to take back; only the newest that stands may go."""
+def _choose(connection: Connection, run_id: str | None, *, force: bool) -> str:
+    """Find the run to roll back; of those that are whole only the newest may go.
+
+    A run of which an earlier rollback left rows is open to another one: by its id, with
+    ``force``, or when no other run has published rows.
+    """
     if not ledger.exists(connection):
         raise Refused("nothing was published in this database: there is no ledger.")
     rows = connection.execute(query("runs_published")).fetchall()
-    standing = [row[0] for row in rows]
-    if not standing:
-        raise Refused("no published run stands in this database. Nothing was changed.")
-    if run_id is None or run_id == standing[0]:
-        return str(standing[0])
-    if run_id in standing:
+    newest = [str(row[0]) for row in rows]
+    whole = [str(row[0]) for row in rows if not row[1]]
+    if not newest:
         raise Refused(
-            f"the newer run {standing[0]} was published after {run_id}. Nothing was "
-            f"changed. Take that one back first: ./inv rollback --run {standing[0]}"
+            "no run has published rows in this database. Nothing was changed."
         )
-    raise UsageError(
-        f"no published run {run_id} stands in this database; the newest that does is "
-        f"{standing[0]}. Nothing was changed."
-    )
+    if run_id is None:
+        return newest[0] if force or not whole else whole[0]
+    if run_id not in newest:
+        raise UsageError(
+            f"no run {run_id} has published rows in this database; the newest that has "
+            f"is {newest[0]}. Nothing was changed."
+        )
+    if run_id in whole and run_id != whole[0]:
+        raise Refused(
+            f"the newer run {whole[0]} was published after {run_id}. Nothing was "
+            f"changed. Roll that one back first: ./inv rollback --run {whole[0]}"
+        )
+    return run_id
 
 
 def _decide(
@@ -258,9 +293,7 @@ def _decide(
         query(
             "rollback_candidates",
             **_parts(run_id, table),
-            content_hash=candidates.live_hash(
-                connection, table, "live", sql.Identifier("owned", "run_id")
-            ),
+            is_unchanged=row_state.is_unchanged(connection, table, "live"),
             referring=_referring(connection, run_id, table),
             is_forced=sql.Literal(force),
         )
@@ -293,11 +326,36 @@ def _take_back(
 ) -> None:
     """Do to a table's rows, and to the ledger's, what was decided."""
     parts = _parts(run_id, table)
-    connection.execute(query("rollback_delete", **parts))
+    written = connection.execute(query("rollback_delete", **parts)).rowcount
     if decided.restore:
-        _restore(connection, table, parts)
+        written += _restore(connection, table, parts)
+    if written != decided.delete + decided.restore:
+        # A parent could not go where its child stays.
+        _require_undone(connection, run_id, table, decided)
     connection.execute(query("rollback_ledger", **parts))
     connection.execute(query("rollback_reinstate", **parts))
+
+
+def _require_undone(
+    connection: Connection, run_id: str, table: PublishedTable, decided: TableRollback
+) -> None:
+    """Raise ``RowsNotWritten`` unless what was to go is gone, and else as before.
+
+    What a statement reports can be untrue where triggers or rules are at work, so the
+    rows themselves are looked at.
+    """
+    kept = [column.name for column in _restorable(connection, table)]
+    row = connection.execute(
+        query("rollback_undone", as_text=as_text("live", kept), **_parts(run_id, table))
+    ).fetchone()
+    deleted, restored = row or (0, 0)
+    found = (
+        effects.Effect(table.live_name, "delete", decided.delete, deleted),
+        effects.Effect(table.live_name, "update", decided.restore, restored),
+    )
+    effects.require(
+        connection, found, command=f"./inv rollback --run {run_id} --execute"
+    )
 
 
 def _parts(run_id: str, table: PublishedTable) -> dict[str, sql.Composable]:
@@ -315,22 +373,30 @@ def _decisions(table: str) -> sql.Identifier:
 
 def _restore(
     connection: Connection, table: PublishedTable, parts: dict[str, sql.Composable]
-) -> None:
+) -> int:
     """Give updated rows their former content, with no trigger altering it."""
     content = sql.Identifier("candidate", "before")
     restored = [
         sql.SQL("{} = {}").format(
             sql.Identifier(column.name), from_text(content, column)
         )
+        for column in _restorable(connection, table)
+    ]
+    with triggers.off(connection, table.live_name):
+        return connection.execute(
+            query("rollback_restore", restored=sql.SQL(", ").join(restored), **parts)
+        ).rowcount
+
+
+def _restorable(connection: Connection, table: PublishedTable) -> list[target.Column]:
+    """The columns that a restored row gets its former content in."""
+    return [
+        column
         for column in target.describe(connection, table.live_name)
         if not column.is_generated
         and column.name != "id"
         and (not table.extends or column.name in table.columns)
     ]
-    with triggers.off(connection, table.live_name):
-        connection.execute(
-            query("rollback_restore", restored=sql.SQL(", ").join(restored), **parts)
-        )
 
 
 def _referring(

@@ -397,6 +397,8 @@ def run_validate(session: Session, *, in_use: bool = False) -> validate.Validati
         step.detail += (
             "all as the source has them" if validation.is_valid else "NOT valid"
         )
+    for note in validation.notes:
+        session.console.warn(note)
     return validation
 
 

@@ -233,6 +233,20 @@ def compare(
     return differing
 
 
+def as_rows(objects: Iterable[LiveObject]) -> list[list[str]]:
+    """What the tables are, as the ledger keeps it; ``from_rows`` reads it."""
+    return [
+        [each.table, each.kind, each.name, each.ddl]
+        for each in objects
+        if is_structure(each)
+    ]
+
+
+def from_rows(rows: Iterable[Sequence[str]]) -> list[LiveObject]:
+    """What the tables were, out of ``as_rows``; without what takes them away."""
+    return [LiveObject(table, kind, name, ddl, "") for table, kind, name, ddl in rows]
+
+
 def fingerprint(objects: Iterable[LiveObject]) -> str:
     """Hash what the tables are.
 

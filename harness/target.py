@@ -18,6 +18,7 @@ from harness import pipelines, settings
 from harness.database import Connection
 from harness.errors import Refused
 from harness.landed import find_landed
+from harness.published import FITTING_TYPES
 from harness.queries import query
 
 #: A UUID in lower case, as PostgreSQL writes it (RFC 9562, section 4).
@@ -115,17 +116,29 @@ class TargetDoesNotFit(Refused):
 class Column:
     """One column of a live table.
 
-    ``type_name`` is as ``format_type`` spells it; ``max_length`` is in characters, for
-    a varchar that has one. ``is_required`` tells that an insert must name the column.
+    ``type_name`` is as ``format_type`` spells it, ``base_type`` the same without length
+    or precision; ``max_length`` is in characters, for a varchar that has one.
+    ``is_required`` tells that an insert must name the column.
     """
 
     name: str
     type_name: str
+    base_type: str
     max_length: int | None
     is_enum: bool
     is_not_null: bool
     is_required: bool
     is_generated: bool
+
+    def fits(self, wanted: str) -> bool:
+        """Whether the column holds every value of a mart's type exactly.
+
+        The length of a varchar and the range of a number are checked row by row.
+        """
+        if wanted == "text" and self.is_enum:
+            return True
+        # A time with a precision of its own, "timestamp(3) …", does not fit: it rounds.
+        return self.type_name.split("(")[0] in FITTING_TYPES[wanted]
 
 
 def create(connection: Connection, *, by_participants: bool = False) -> list[str]:

@@ -22,7 +22,7 @@ from harness.preflight.context import (
     rehearsal,
 )
 from harness.preflight.report import Check
-from harness.published import FITTING_TYPES, PublishedTable
+from harness.published import PublishedTable
 
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
@@ -278,19 +278,13 @@ def _column_faults(
             if name not in table.optional:
                 drop = f"{alter} alter column {quoted(name)} drop expression;"
                 yield f"{full_name} is generated and takes no value", drop
-        elif not _fits(wanted, column):
+        elif not column.fits(wanted):
             change = f"{alter} alter column {quoted(name)} type {wanted};"
             yield f"{full_name} is {column.type_name}, not {wanted}", change
     for column in () if table.extends else described:
         if column.is_required and column.name not in table.columns:
             default = f"{alter} alter column {quoted(column.name)} set default VALUE;"
             yield f"{table.name}.{column.name} needs a value nobody has", default
-
-
-def _fits(wanted: str, column: target.Column) -> bool:
-    if wanted == "text" and column.is_enum:
-        return True
-    return column.type_name.split("(")[0] in FITTING_TYPES[wanted]
 
 
 def _id_faults(context: Context) -> Iterator[tuple[str, str]]:

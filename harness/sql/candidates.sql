@@ -32,17 +32,19 @@ left join {ledger}.published_rows as owned
 cross join lateral (
     select
         coalesce(present.id is not null and {is_identical}, false) as is_identical,
-        coalesce({live_hash} = owned.content_hash, false) as is_live_same
+        {is_unchanged} as is_unchanged
 ) as compared
 cross join lateral (
     select
         compared.is_identical,
-        compared.is_live_same,
+        -- Where earlier columns are gone, only the row as it is can tell.
+        coalesce(compared.is_unchanged, compared.is_identical) as is_live_same,
         -- The ledger's first version kept no hash of the source: then the row is the
-        -- witness, and where somebody has changed it, nothing is said of the source.
+        -- witness, and where a user has changed it, nothing is said of the source.
         coalesce(
             {source_hash} = owned.source_hash,
-            compared.is_identical or not compared.is_live_same
+            compared.is_identical
+            or not coalesce(compared.is_unchanged, compared.is_identical)
         ) as is_source_same
 ) as state
 cross join lateral (

@@ -53,7 +53,7 @@ select
     expected.id,
     case
         when explained.content_hash = {content_hash} then 'left'
-        when {in_use} and owned.content_hash <> {owned_hash} then 'changed'
+        when {in_use} and not {is_unchanged} then 'changed'
         else 'different'
     end,
     differing.columns

@@ -70,7 +70,7 @@ select
         when removed.row_id is not null then 'removed'
     end as fate
 from carried
-left join {live}.chat_messages as live on carried.message_id = live.id
+left join {messages} as live on carried.message_id = live.id
 left join failed on carried.message_id = failed.row_id
 left join removed on carried.message_id = removed.row_id
 

@@ -1,4 +1,9 @@
-select max(steps.finished_at)
+-- The newest publish that is not rolled back: when it ended, the columns that it wrote by
+-- mart, and what the live tables were when it ended.
+select
+    steps.finished_at,
+    steps.detail -> 'published_columns' as columns,
+    steps.detail -> 'after' as objects
 from {ledger}.steps as steps
 inner join {ledger}.runs as runs using (run_id)
 where
@@ -6,3 +11,5 @@ where
     and steps.status = 'done'
     and runs.pipeline = {pipeline}
     and runs.status <> 'rolled_back'
+order by steps.step_id desc
+limit 1

@@ -2,6 +2,7 @@
 select
     att.attname::text as column_name,
     format_type(att.atttypid, att.atttypmod) as type_name,
+    format_type(att.atttypid, null) as base_type,
     case
         when att.atttypid in ('varchar'::regtype, 'bpchar'::regtype) and att.atttypmod > 4
             then att.atttypmod - 4

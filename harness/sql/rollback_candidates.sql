@@ -9,13 +9,12 @@ select
     case
         when live.id is null then 'gone'
         when owned.superseded_by is not null then 'changed'
-        when {content_hash} is distinct from owned.content_hash and not {is_forced}
-            then 'changed'
+        when {is_unchanged} is not true and not {is_forced} then 'changed'
         when owned.action = 'update' then 'restore'
         when referring.id is not null then 'referenced'
         else 'delete'
     end as action,
-    {content_hash} is distinct from owned.content_hash as is_changed
+    {is_unchanged} is not true as is_changed
 from {ledger}.published_rows as owned
 left join {target} as live on owned.row_id = live.id
 left join ({referring}) as referring on live.id = referring.id

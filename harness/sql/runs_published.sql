@@ -1,12 +1,12 @@
--- The runs whose publish still stands, newest first: rows that were not taken back, or
--- keys and indexes that were not dropped. A run whose rollback left rows that somebody
--- changed does not stand any more.
-select runs.run_id
+-- The runs with published rows, newest first, and whether an earlier rollback left them:
+-- rows that were not rolled back, or keys and indexes that were not dropped.
+select
+    runs.run_id,
+    runs.status = 'rolled_back' as was_rolled_back
 from {ledger}.runs as runs
 inner join {ledger}.steps as steps using (run_id)
 where
     steps.step = 'publish'
-    and runs.status <> 'rolled_back'
     and (
         exists (
             select 1
@@ -16,7 +16,10 @@ where
         or exists (
             select 1
             from {ledger}.schema_changes as changes
-            where changes.run_id = runs.run_id and changes.rolled_back_at is null
+            where
+                changes.run_id = runs.run_id
+                and changes.rolled_back_at is null
+                and changes.kind <> 'target table'
         )
     )
 group by runs.run_id

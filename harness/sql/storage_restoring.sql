@@ -11,7 +11,7 @@ select
         else 'changed'
     end as action,
     owned.run_id as owned_by,
-    coalesce({live_hash} = owned.content_hash, false) as is_as_published
+    coalesce({is_unchanged}, false) as is_as_published
 from {ledger}.storage_references as reference
 inner join {ledger}.storage_files as file on reference.file_id = file.file_id
 left join {table} as live on reference.row_id = live.id

@@ -18,7 +18,7 @@ select
     end as action,
     case when live.id is not null then {as_text} end as before,
     owned.run_id as owned_by,
-    coalesce({live_hash} = owned.content_hash, false) as is_as_published
+    coalesce({is_unchanged}, false) as is_as_published
 from {ledger}.storage_references as reference
 inner join {ledger}.storage_files as file on reference.file_id = file.file_id
 left join {table} as live on reference.row_id = live.id

@@ -18,11 +18,11 @@ import psycopg
 from psycopg import sql
 
 from harness import (
-    candidates,
     hashing,
     ledger,
     locks,
     pipelines,
+    row_state,
     settings,
     target,
     triggers,
@@ -176,6 +176,7 @@ def _begin(connection: Connection, referring: Referring) -> dict[str, sql.Compos
     ledger.take_lock(connection)
     ledger.require_live_schema(connection)
     locks.lock_tables(connection, [referring.table])
+    published = pipelines.PIPELINES[referring.pipeline].table(referring.table)
     columns = target.describe(connection, referring.table)
     names = [column.name for column in columns]
     kept = [column.name for column in columns if not column.is_generated]
@@ -186,12 +187,8 @@ def _begin(connection: Connection, referring: Referring) -> dict[str, sql.Compos
         "column": sql.Identifier(referring.column),
         "as_text": as_text("live", kept),
         "row_hash": hashing.content_hash("live", names),
-        "live_hash": candidates.live_hash(
-            connection,
-            pipelines.PIPELINES[referring.pipeline].table(referring.table),
-            "live",
-            sql.Identifier("owned", "run_id"),
-        ),
+        "live_hash": row_state.live_hash(connection, published, "live"),
+        "is_unchanged": row_state.is_unchanged(connection, published, "live"),
         "filled": _assignments(referring, set(names)),
     }
 

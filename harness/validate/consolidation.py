@@ -11,7 +11,7 @@ from harness.database import Connection
 from harness.published import PublishedTable
 from harness.queries import query
 from harness.validate import existing, listing
-from harness.validate.outcome import LISTED, Rules, Scope
+from harness.validate.outcome import LISTED, Relation, Rules, Scope
 
 #: The namespaces that the models use as well (macros/uuids.sql).
 UNLINKED_SESSION_NAMESPACE = "0b6f1c52-93a4-5d7e-8e21-4c5a7f90d318"
@@ -62,9 +62,11 @@ def _is_landed(table: PublishedTable) -> sql.Composable:
     ).format(_landing("messages"), _landing("voice_notes"))
 
 
-def _examine(connection: Connection, scope: Scope) -> tuple[list[str], dict[str, Any]]:
+def _examine(
+    connection: Connection, scope: Scope, relation: Relation
+) -> tuple[list[str], dict[str, Any]]:
     """Look at the rows that stood before, and follow each legacy row to its message."""
-    compared_with = existing.compare(connection, scope)
+    compared_with = existing.compare(connection, scope, relation)
     if scope.published_at is None:
         return [], {"existing_rows_compared_with": None, "origins": {}}
     connection.execute(
@@ -72,6 +74,7 @@ def _examine(connection: Connection, scope: Scope) -> tuple[list[str], dict[str,
             "consolidation_fates",
             run_id=sql.Literal(scope.run_id),
             in_use=sql.Literal(scope.in_use),
+            messages=relation("chat_messages"),
         )
     )
     origins = _origins(connection)
@@ -125,7 +128,9 @@ def _unaccounted(connection: Connection) -> list[dict[str, str]]:
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
-def _result(connection: Connection, found: dict[str, Any]) -> dict[str, Any]:
+def _result(
+    connection: Connection, found: dict[str, Any], live_relation: Relation
+) -> dict[str, Any]:
     """Assemble ``consolidation-validation-results.json``.
 
     ``origins`` is what takes the place of the specification's integrity query, which
@@ -144,10 +149,15 @@ def _result(connection: Connection, found: dict[str, Any]) -> dict[str, Any]:
         **listing.listed(connection, "orphaned", _TABLES),
         **listing.listed(connection, "extra", every),
         **listing.listed(connection, "altered", _TABLES),
-        "message_sender_mismatches": listing.mismatches(connection, "sender_id"),
-        "message_session_mismatches": listing.mismatches(connection, "session_id"),
+        "message_sender_mismatches": listing.mismatches(
+            connection, "sender_id", live_relation
+        ),
+        "message_session_mismatches": listing.mismatches(
+            connection, "session_id", live_relation
+        ),
         "unaccounted_rows": found.get("unaccounted_rows", []),
         "validation_errors": found["validation_errors"],
+        "notes": found["notes"],
         "existing_rows_compared_with": found["existing_rows_compared_with"],
         "expected_rows": listing.expected_counts(connection),
         "findings": found["findings"],

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from harness import backup, candidates, legacy, pipelines, settings, target
+from harness import backup, legacy, settings, target
 from harness.backup.rows import columns_of
 from harness.database import Connection
 from harness.errors import HarnessError
 from harness.queries import query
 from harness.validate.listing import expected, findings
-from harness.validate.outcome import Scope
+from harness.validate.outcome import Relation, Scope
 
 #: The tables whose existing rows are to stay as they are.
 _TABLES = ("chat_sessions", "chat_messages")
@@ -23,7 +23,7 @@ _TABLES = ("chat_sessions", "chat_messages")
 _Columns = dict[str, tuple[sql.Composable, sql.Composable]]
 
 
-def compare(connection: Connection, scope: Scope) -> str | None:
+def compare(connection: Connection, scope: Scope, relation: Relation) -> str | None:
     """Add the existing rows that are gone or altered to the findings.
 
     Returns the id of the backup that they were compared with, ``landing`` when that is
@@ -39,7 +39,8 @@ def compare(connection: Connection, scope: Scope) -> str | None:
         connection.execute(
             query(
                 "consolidation_existing",
-                **candidates.relations(pipelines.current().table(name)),
+                table_name=sql.Literal(name),
+                target=relation(name),
                 findings=findings(name),
                 expected=expected(name),
                 kept=kept,

@@ -10,7 +10,7 @@ from psycopg import sql
 from harness import pipelines, settings
 from harness.database import Connection
 from harness.queries import query
-from harness.validate.outcome import LISTED
+from harness.validate.outcome import LISTED, Relation
 
 #: What the derivations call the rows of a mart, where that is not the mart's name.
 _DERIVED = {("consolidation", "chat_messages"): "session_messages"}
@@ -55,7 +55,9 @@ def differences(connection: Connection, finding: str) -> list[dict[str, Any]]:
     ]
 
 
-def mismatches(connection: Connection, column: str) -> list[dict[str, str]]:
+def mismatches(
+    connection: Connection, column: str, relation: Relation
+) -> list[dict[str, str]]:
     """List the messages whose parent in a column is another, with both parents."""
     rows = connection.execute(
         query(
@@ -65,6 +67,7 @@ def mismatches(connection: Connection, column: str) -> list[dict[str, str]]:
             column=sql.Identifier(column),
             column_name=sql.Literal(column),
             listed=sql.Literal(LISTED),
+            messages=relation("chat_messages"),
         )
     ).fetchall()
     what = column.removesuffix("_id")

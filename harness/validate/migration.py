@@ -11,7 +11,7 @@ from harness.database import Connection
 from harness.published import PublishedTable
 from harness.queries import query
 from harness.validate import listing
-from harness.validate.outcome import Rules, Scope
+from harness.validate.outcome import Relation, Rules, Scope
 from harness.variables import source_timezone
 
 #: The namespace and the endings that the models use as well (macros/media.sql).
@@ -61,11 +61,15 @@ def _is_landed(table: PublishedTable) -> sql.Composable:
     )
 
 
-def _examine(_: Connection, __: Scope) -> tuple[list[str], dict[str, Any]]:
+def _examine(
+    _: Connection, __: Scope, ___: Relation
+) -> tuple[list[str], dict[str, Any]]:
     return [], {}
 
 
-def _result(connection: Connection, found: dict[str, Any]) -> dict[str, Any]:
+def _result(
+    connection: Connection, found: dict[str, Any], live_relation: Relation
+) -> dict[str, Any]:
     """Assemble ``chat-validation-results.json`` in the specification's shape.
 
     The keys after ``validation_errors`` are ours: what was expected, and the findings
@@ -85,8 +89,11 @@ def _result(connection: Connection, found: dict[str, Any]) -> dict[str, Any]:
         **listing.listed(connection, "missing", chats),
         **listing.listed(connection, "orphaned", chats),
         "chat_booking_mismatches": _booking_mismatches(connection),
-        "message_sender_mismatches": listing.mismatches(connection, "sender_id"),
+        "message_sender_mismatches": listing.mismatches(
+            connection, "sender_id", live_relation
+        ),
         "validation_errors": found["validation_errors"],
+        "notes": found["notes"],
         "run_id": found["run_id"],
         "expected_rows": listing.expected_counts(connection),
         "findings": found["findings"],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -31,26 +31,52 @@ class ValidationFailed(HarnessError):
 
 @dataclass(frozen=True)
 class Validation:
-    """The outcome: ``findings`` by table and kind; ``result`` is the artifact."""
+    """The outcome: ``findings`` by table and kind; ``result`` is the artifact.
+
+    ``notes`` say what has changed about the live tables since and is no fault.
+    """
 
     run_id: str
     is_valid: bool
     findings: dict[str, dict[str, int]]
     errors: tuple[str, ...]
+    notes: tuple[str, ...]
     result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PublishRecord:
+    """What the newest publish entered in the ledger.
+
+    ``columns`` are those that it wrote, by mart; ``objects`` what the live tables were
+    when it ended, as ``structure.as_rows`` has it: empty for earlier versions.
+    """
+
+    published_at: datetime | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    objects: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)
 class Scope:
     """What is compared: the landed run, and what may have happened since it published.
 
-    ``published_at`` is when rows were last published; None when none stand. With
-    ``in_use`` what happened since is the application's own doing.
+    ``record`` is the newest publish that is not rolled back. With ``in_use`` what
+    happened since is the application's own doing.
     """
 
     run_id: str
-    published_at: datetime | None
+    record: PublishRecord
     in_use: bool
+
+    @property
+    def published_at(self) -> datetime | None:
+        """When rows were last published; None when none are."""
+        return self.record.published_at
+
+
+#: What a live table is read from.
+Relation = Callable[[str], sql.Composable]
 
 
 @dataclass(frozen=True)
@@ -61,15 +87,16 @@ class Rules:
     - ``is_within`` composes whether a live row stands where the pipeline publishes,
       ``is_landed`` whether it is one of the source that must not be live.
     - ``examine`` looks at what only this pipeline promises: it adds findings and
-      returns further faults in words, and entries of the artifact.
+      returns further faults in words, and entries of the artifact. It reads the live
+      tables by ``relation``, which knows of lost columns.
     - ``result`` assembles the artifact around findings and faults.
     """
 
     derive: Callable[[Connection], None]
     is_within: Callable[[PublishedTable], sql.Composable]
     is_landed: Callable[[PublishedTable], sql.Composable]
-    examine: Callable[[Connection, Scope], tuple[list[str], dict[str, Any]]]
-    result: Callable[[Connection, dict[str, Any]], dict[str, Any]]
+    examine: Callable[[Connection, Scope, Relation], tuple[list[str], dict[str, Any]]]
+    result: Callable[[Connection, dict[str, Any], Relation], dict[str, Any]]
 
 
 def require_valid(validation: Validation) -> None:

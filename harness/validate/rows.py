@@ -4,45 +4,51 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from harness import candidates, hashing, ledger, settings, target
+from harness import candidates, hashing, ledger, row_state, target
 from harness.database import Connection
-from harness.live_values import as_live
+from harness.live_values import as_live, is_same
 from harness.published import PublishedTable
 from harness.queries import query
 from harness.storage import standing
+from harness.validate.definition import Definition
 from harness.validate.listing import expected, findings
 from harness.validate.outcome import FINDINGS, Rules, Scope
 
 
 def compare(
-    connection: Connection, rules: Rules, table: PublishedTable, scope: Scope
+    connection: Connection,
+    rules: Rules,
+    table: PublishedTable,
+    scope: Scope,
+    definition: Definition,
 ) -> None:
     """Find every row of a table that is not as expected, in a temporary table."""
     live = {c.name: c for c in target.describe(connection, table.live_name)}
-    compared = [c for c in table.columns if c in live and c != "id"]
+    compared = [c for c in definition.columns[table.name] if c.name != "id"]
     is_switched = standing.stands(connection, table.live_name)
     connection.execute(
         query(
             "compare_rows",
-            **candidates.relations(table),
+            **{
+                **candidates.relations(table),
+                "target": definition.relation(table.live_name),
+            },
             findings=findings(table.name),
             expected=expected(table.name),
             run_id=sql.Literal(scope.run_id),
             differing_columns=sql.SQL(", ").join(
-                _differing(table, live[column], is_switched) for column in compared
+                _differing(table, column, is_switched) for column in compared
             ),
-            # Rows that stood are looked at by themselves, whoever extended them.
+            # Existing rows are looked at by themselves, whoever extended them.
             was_published=sql.Literal(
                 scope.published_at is not None and not table.extends
             ),
             is_within=rules.is_within(table),
             is_landed=rules.is_landed(table),
             content_hash=_left_hash(connection, scope.run_id, table, set(live)),
-            owned_hash=candidates.live_hash(
-                connection, table, "live", sql.Identifier("owned", "run_id")
-            ),
+            is_unchanged=row_state.is_unchanged(connection, table, "live"),
             in_use=sql.Literal(scope.in_use),
-            orphans=_orphans(table, set(live)),
+            orphans=_orphans(table, set(live), definition),
         )
     )
     connection.execute(sql.SQL("analyze {}").format(findings(table.name)))
@@ -82,17 +88,15 @@ def _differing(
     The time that an existing row was brought forward to may have grown since, and a
     file's reference is as it was before a switch of storage.
     """
-    apart = (
-        "coalesce({0} < {1}, {1} is not null)"
-        if table.extends
-        else "{0} is distinct from {1}"
-    )
     live = standing.as_before(
         "live", table.live_name, column.name, column.type_name, stands=is_switched
     )
-    return sql.SQL(f"case when {apart} then {{2}} end").format(
-        live, as_live("expected", column), column.name
-    )
+    if table.extends:
+        value = as_live("expected", column)
+        is_apart = sql.SQL("coalesce({0} < {1}, {1} is not null)").format(live, value)
+    else:
+        is_apart = sql.SQL("not ({})").format(is_same("expected", column, live))
+    return sql.SQL("case when {} then {} end").format(is_apart, column.name)
 
 
 def _left_hash(
@@ -106,7 +110,9 @@ def _left_hash(
     return hashing.content_hash("live", hashed)
 
 
-def _orphans(table: PublishedTable, live: set[str]) -> sql.Composed:
+def _orphans(
+    table: PublishedTable, live: set[str], definition: Definition
+) -> sql.Composed:
     """Compose the references of a live row whose parent is missing."""
     references = {
         column: parent
@@ -123,7 +129,7 @@ def _orphans(table: PublishedTable, live: set[str]) -> sql.Composed:
         ).format(
             reference=sql.Literal(column),
             column=sql.Identifier(column),
-            parent=sql.Identifier(settings.live_schema(), parent),
+            parent=definition.relation(parent),
         )
         for column, parent in references.items()
     )

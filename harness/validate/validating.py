@@ -10,8 +10,14 @@ from psycopg import sql
 from harness import hashing, ledger, linkage, pipelines, target
 from harness.database import Connection, committed, said_by
 from harness.queries import query
-from harness.validate import consolidation, listing, migration, rows
-from harness.validate.outcome import FAULTS, Scope, Validation, ValidationFailed
+from harness.validate import consolidation, definition, listing, migration, rows
+from harness.validate.outcome import (
+    FAULTS,
+    PublishRecord,
+    Scope,
+    Validation,
+    ValidationFailed,
+)
 from harness.variables import thresholds
 
 _RULES = {"migration": migration.RULES, "consolidation": consolidation.RULES}
@@ -46,13 +52,19 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
     target.require_tables(connection)
     hashing.fix_session(connection)
     rules.derive(connection)
-    scope = Scope(run.run_id, _published_at(connection), in_use)
+    scope = Scope(run.run_id, _newest_publish(connection), in_use)
+    live = definition.examine(connection, scope)
     for table in linkage.tables(connection):
-        rows.compare(connection, rules, table, scope)
-    further, examined = rules.examine(connection, scope)
+        rows.compare(connection, rules, table, scope, live)
+    further, examined = rules.examine(connection, scope, live.relation)
     tables = pipelines.current().tables
     findings = {table.name: rows.counts(connection, table) for table in tables}
-    errors = (*_errors(connection, findings), *further, *_failures(connection, scope))
+    errors = (
+        *live.faults,
+        *_errors(connection, findings),
+        *further,
+        *_failures(connection, scope),
+    )
     result = rules.result(
         connection,
         {
@@ -61,8 +73,10 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
             "run_id": run.run_id,
             "validation_errors": list(errors),
             "findings": findings,
+            "notes": list(live.notes),
             **examined,
         },
+        live.relation,
     )
     record = ledger.StepRecord(
         rows=sum(listing.live_counts(connection).values()),
@@ -73,7 +87,7 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
     ledger.add_validation(connection, run.run_id, started, not errors, result)
     if run.status not in ("loaded", "built", "rolled_back"):
         ledger.set_status(connection, run.run_id, "invalid" if errors else "validated")
-    return Validation(run.run_id, not errors, findings, errors, result)
+    return Validation(run.run_id, not errors, findings, errors, live.notes, result)
 
 
 def _errors(
@@ -105,9 +119,10 @@ def _failures(connection: Connection, scope: Scope) -> tuple[str, ...]:
     )
 
 
-def _published_at(connection: Connection) -> datetime | None:
-    """When rows were last published, or None when none were or all were taken back."""
+def _newest_publish(connection: Connection) -> PublishRecord:
+    """Read the newest publish that is not rolled back."""
     row = connection.execute(
         query("last_published", pipeline=sql.Literal(pipelines.current().name))
     ).fetchone()
-    return row[0] if row else None
+    published_at, columns, objects = row or (None, None, None)
+    return PublishRecord(published_at, columns or {}, objects or ())

@@ -97,7 +97,7 @@ def test_a_restore_takes_back_all_that_a_publish_did_and_brings_it_again(
     assert dump(legacy_chat) == before
     nothing = {"rows": [], "changes": [], "runs": [("rolled_back",)]}
     assert ledger_says(connection) == nothing
-    with pytest.raises(Refused, match="no published run stands"):
+    with pytest.raises(Refused, match="no run has published rows"):
         rollback.preview(connection)
 
     # And to after the publish: the functions that policies call come first.

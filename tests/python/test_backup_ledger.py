@@ -84,7 +84,7 @@ def test_the_ledger_follows_a_restore_both_ways(
     assert standing(connection) == {}
     assert connection.execute(changes).fetchone() == (0,)
     assert _status(connection, run_id) == "rolled_back"
-    with pytest.raises(Refused, match="no published run stands"):
+    with pytest.raises(Refused, match="no run has published rows"):
         rollback.rollback(connection)
 
     assert backup.restore(connection, full.backup_id).is_done

@@ -224,7 +224,7 @@ def test_two_runs_are_taken_back_one_by_one(connection: Connection) -> None:
     third = land_again(connection, changed(2, message="three"))
     world.publish(connection)
     assert content(connection, 2) == "three"
-    with pytest.raises(Exception, match="Take that one back first"):
+    with pytest.raises(Exception, match="Roll that one back first"):
         rollback.rollback(connection, first)
     connection.rollback()
     assert rollback.rollback(connection, third).restored == 1

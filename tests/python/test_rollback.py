@@ -139,12 +139,12 @@ def test_nothing_to_roll_back_is_refused(connection: Connection) -> None:
     with pytest.raises(Refused, match="no ledger"):
         rollback.rollback(connection)
     world.rehearse(connection)
-    with pytest.raises(Refused, match="no published run stands"):
+    with pytest.raises(Refused, match="no run has published rows"):
         rollback.rollback(connection)
 
 
 def test_an_unknown_run_is_named(connection: Connection) -> None:
     run_id = world.rehearse(connection)
     world.publish(connection)
-    with pytest.raises(UsageError, match=f"no published run nothing.*{run_id}"):
+    with pytest.raises(UsageError, match=f"no run nothing has published.*{run_id}"):
         rollback.rollback(connection, "nothing")

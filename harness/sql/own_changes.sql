@@ -1,0 +1,6 @@
+-- The things on live tables that runs of ours have made and not rolled back.
+select
+    table_name,
+    name
+from {ledger}.schema_changes
+where rolled_back_at is null
