@@ -38,7 +38,6 @@ from harness.published import PublishedTable
 from harness.queries import query
 from harness.storage import standing
 
-_FORCED = "./inv rollback --run {} --force --execute"
 _ACTIONS = ("delete", "restore", "gone", "changed", "referenced")
 
 
@@ -175,18 +174,21 @@ def _require_decidable(connection: Connection, run_id: str, *, force: bool) -> N
 
     Then every row would pass for changed: half of the run would go, and half stay.
     """
-    reasons = row_state.unidentifiable(connection, pipelines.current().tables)
-    if not force:
-        reasons += row_state.undecidable(connection, run_id, pipelines.current().tables)
-    if not reasons:
-        return
-    forced = "" if force else f", or remove the run's rows whatever changed: {_FORCED}"
-    raise Refused(
-        f"which rows of the run {run_id} were changed since cannot be told: "
-        f"{', '.join(reasons)}. Nothing was changed. Bring the columns back as they "
-        f"were and run: ./inv rollback --run {run_id} --execute"
-        f"{forced.format(run_id)}"
-    )
+    tables = pipelines.current().tables
+    again = f"./inv rollback --run {run_id} --execute"
+    if lost := row_state.unidentifiable(connection, tables):
+        raise Refused(
+            f"the rows of the run {run_id} cannot be found: {', '.join(lost)}. Nothing "
+            f"was changed. Bring the column back as it was and run: {again}"
+        )
+    reasons = [] if force else row_state.undecidable(connection, run_id, tables)
+    if reasons:
+        raise Refused(
+            f"which rows of the run {run_id} were changed since cannot be told: "
+            f"{', '.join(reasons)}. Nothing was changed. Bring the columns back as they "
+            f"were and run: {again}, or remove the run's rows whatever has changed: "
+            f"./inv rollback --run {run_id} --force --execute"
+        )
 
 
 def _plan(connection: Connection, run_id: str | None, *, force: bool) -> Rollback:
