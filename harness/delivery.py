@@ -70,6 +70,11 @@ def print_rollback(session: Session, done: Rollback) -> None:
                 f"{table.changed + table.referenced:,} rows of {table.name} are left, "
                 f"because they changed or are referred to: {', '.join(table.left)}"
             )
+    if done.left:
+        console.note(
+            "to remove what is left as well:"
+            f" ./inv rollback --run {done.run_id} --force --execute"
+        )
     if done.forced:
         console.warn(
             f"{done.forced:,} rows that were changed since the publish go as well"

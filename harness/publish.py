@@ -10,8 +10,8 @@ none. ``preview`` does the same work and takes it back.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -22,27 +22,23 @@ from harness import (
     backup,
     candidates,
     constraints,
-    effects,
     hashing,
     ledger,
     linkage,
     locks,
     pipelines,
     proof,
-    row_state,
+    publish_rows,
     security,
     settings,
     structure,
     target,
-    triggers,
 )
 from harness.candidates import TablePlan
 from harness.database import Connection, committed, said_by, take_back
 from harness.errors import CheckFailed, HarnessError, Refused
-from harness.live_values import as_live, as_text, source_hash
 from harness.published import PublishedTable
 from harness.queries import query
-from harness.storage import standing
 from harness.variables import thresholds
 
 
@@ -77,15 +73,6 @@ class Plan:
     def writes(self) -> bool:
         """Whether publishing changes a live table at all."""
         return bool(self.inserted or self.updated or self.changes)
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """By live table: what is written, what its row and what its source is hashed by."""
-
-    written: dict[str, list[str]]
-    hashed: dict[str, list[str]]
-    compared: dict[str, list[str]]
 
 
 def check_target(
@@ -226,28 +213,21 @@ def _hold_marts(connection: Connection) -> None:
 
 def _publish(connection: Connection, started: datetime, *, keeps_readers: bool) -> Plan:
     """Plan under locks and write; the caller commits."""
-    plan, columns = _plan(connection, locked=True, keeps_readers=keeps_readers)
+    plan, written = _plan(connection, locked=True, keeps_readers=keeps_readers)
     saved = backup.require_verified(connection).backup_id if plan.writes else None
-    live = _live_columns(connection)
-    hashed = _as_before(connection, plan.run_id, "hashed", live)
-    compared = _as_before(connection, plan.run_id, "published", columns)
-    whole = {name: hashed[name] for name in pipelines.current().written}
+    columns = publish_rows.columns_of(connection, plan.run_id, written)
+    whole = {name: columns.hashed[name] for name in pipelines.current().written}
     before = proof.state(connection, whole) if plan.writes else None
-    parts = _write(connection, plan, _Columns(columns, hashed, compared))
-    # Keys cannot be added while deferred checks of the application's are pending.
-    connection.execute("set constraints all immediate")
-    if effects.may_differ(connection, pipelines.current().written):
-        for table in plan.tables:
-            _require_written(connection, table, parts[table.name])
+    publish_rows.write(connection, plan.run_id, plan.tables, columns)
     locks.take_over(connection, constraints.altered(plan.changes))
     constraints.apply(connection, plan.run_id, plan.changes)
     if plan.writes:
-        _analyze(connection)
+        publish_rows.analyze(connection)
     detail = {
         "tables": {table.name: dict(table.counts) for table in plan.tables},
-        "published_columns": compared,
-        "hashed_columns": hashed,
-        "column_types": _forms(connection, hashed),
+        "published_columns": columns.compared,
+        "hashed_columns": columns.hashed,
+        "column_types": publish_rows.forms(connection, columns),
         "live_schema": settings.live_schema(),
         "changes": [change.name for change in plan.changes],
         "backup": saved,
@@ -260,192 +240,6 @@ def _publish(connection: Connection, started: datetime, *, keeps_readers: bool) 
     ledger.add_step(connection, plan.run_id, "publish", started, record)
     ledger.set_status(connection, plan.run_id, "published")
     return plan
-
-
-def _live_columns(connection: Connection) -> dict[str, list[str]]:
-    """The columns that a live row of each mart is hashed by: all, unless it extends."""
-    return {
-        table.name: list(table.columns)
-        if table.extends
-        else [column.name for column in target.describe(connection, table.live_name)]
-        for table in pipelines.current().tables
-    }
-
-
-def _forms(
-    connection: Connection, hashed: dict[str, list[str]]
-) -> dict[str, dict[str, str]]:
-    """The forms in which the hashed columns write their values, by mart."""
-    found = {}
-    for table in pipelines.current().tables:
-        live = {c.name: c for c in target.describe(connection, table.live_name)}
-        found[table.name] = {
-            name: row_state.written_as(live[name]) for name in hashed[table.name]
-        }
-    return found
-
-
-def _analyze(connection: Connection) -> None:
-    """Gather statistics on what has grown at a blow, for users and for ourselves."""
-    ours = sql.Identifier(settings.ledger_schema(), "published_rows")
-    live = (
-        sql.Identifier(settings.live_schema(), name)
-        for name in pipelines.current().written
-    )
-    connection.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join([ours, *live])))
-
-
-def _write(
-    connection: Connection, plan: Plan, columns: _Columns
-) -> dict[str, dict[str, sql.Composable]]:
-    """Write what was decided; returns the pieces of SQL by mart."""
-    run_id = plan.run_id
-    for name in ("failed_rows", "left_rows"):
-        # What an earlier publish of the same run could not bring is decided anew.
-        connection.execute(
-            sql.SQL("delete from {} where run_id = %s").format(
-                sql.Identifier(settings.ledger_schema(), name)
-            ),
-            [run_id],
-        )
-    connection.execute(
-        query(f"record_existing_{pipelines.current().name}", run_id=sql.Literal(run_id))
-    )
-    tables = pipelines.current().tables
-    parts = {table.name: _parts(connection, table, run_id, columns) for table in tables}
-    for table in tables:
-        connection.execute(query("keep_before", **parts[table.name]))
-    decided = {table.name: table for table in plan.tables}
-    for table in tables:
-        _update(connection, table, decided[table.name], parts[table.name])
-    for table in tables:
-        if not table.extends:
-            _insert(connection, decided[table.name], parts[table.name])
-    for table in tables:
-        connection.execute(query("supersede_rows", **parts[table.name]))
-    # An application's trigger on one table may write another: hashes come last.
-    for name in ("record_published", "record_failed", "record_left"):
-        for table in tables:
-            connection.execute(query(name, **parts[table.name]))
-    return parts
-
-
-def _update(
-    connection: Connection,
-    table: PublishedTable,
-    decided: TablePlan,
-    parts: dict[str, sql.Composable],
-) -> None:
-    """Bring rows of earlier runs to what the source says now, or others forward.
-
-    Of a row that is not ours nothing changes but the time that it is brought to: the
-    application's triggers, which may stamp another, are kept out of it.
-    """
-    if not decided.update:
-        return
-    off = triggers.off(connection, table.live_name) if table.extends else nullcontext()
-    with off:
-        updated = connection.execute(query("update_rows", **parts)).rowcount
-    if updated != decided.update:
-        _require_written(connection, decided, parts, events=("update",))
-
-
-def _insert(
-    connection: Connection, decided: TablePlan, parts: dict[str, sql.Composable]
-) -> None:
-    """Insert the rows that are new; a child would fail where its parent is missing."""
-    inserted = connection.execute(query("publish_rows", **parts)).rowcount
-    if inserted != decided.insert:
-        _require_written(connection, decided, parts)
-
-
-def _require_written(
-    connection: Connection,
-    decided: TablePlan,
-    parts: dict[str, sql.Composable],
-    *,
-    events: Collection[str] = ("insert", "update"),
-) -> None:
-    """Raise ``RowsNotWritten`` unless every row is live that was to be written.
-
-    What a statement reports can be untrue where triggers or rules are at work, so the
-    rows themselves are looked at.
-    """
-    row = connection.execute(query("publish_undone", **parts)).fetchone()
-    inserted, updated = row or (0, 0)
-    live = pipelines.current().table(decided.name).live_name
-    found = (
-        effects.Effect(live, "insert", decided.insert, inserted),
-        effects.Effect(live, "update", decided.update, updated),
-    )
-    effects.require(
-        connection,
-        [each for each in found if each.event in events],
-        command=f"{pipelines.current().command('publish')} --execute",
-    )
-
-
-def _as_before(
-    connection: Connection, run_id: str, which: str, columns: dict[str, list[str]]
-) -> dict[str, list[str]]:
-    """The columns that a run hashes, by live table: those of its earlier publish.
-
-    With others, its earlier rows would pass for changed. ``which`` is ``hashed`` or
-    ``published``, ``columns`` what a run takes that has not published yet, or whose
-    columns are not all there any more.
-    """
-    found = {}
-    for name, now in columns.items():
-        record = ledger.publish_records(connection, name).get(run_id)
-        then = getattr(record, which, ())
-        found[name] = list(then) if then and set(then) <= set(now) else now
-    return found
-
-
-def _parts(
-    connection: Connection,
-    table: PublishedTable,
-    run_id: str,
-    columns: _Columns,
-) -> dict[str, sql.Composable]:
-    """The pieces of SQL that writing one table is composed of."""
-    live = {c.name: c for c in target.describe(connection, table.live_name)}
-    chosen = columns.written[table.name]
-    # What an update may change is kept: of a row that is not ours that is one column.
-    kept = [
-        name
-        for name, column in live.items()
-        if not column.is_generated and (not table.extends or name in chosen)
-    ]
-    is_switched = standing.stands(connection, table.live_name)
-    assigned = {
-        name: standing.as_switched(
-            table.live_name, name, as_live("mart", live[name]), stands=is_switched
-        )
-        for name in chosen
-        if name != "id"
-    }
-    return {
-        "run_id": sql.Literal(run_id),
-        **candidates.relations(table),
-        "candidates": candidates.relation(table.name),
-        "before": sql.Identifier("pg_temp", f"before_{table.name}"),
-        "columns": sql.SQL(", ").join(sql.Identifier(name) for name in chosen),
-        "values": sql.SQL(", ").join(as_live("mart", live[name]) for name in chosen),
-        "assignments": sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), value)
-            for name, value in assigned.items()
-        ),
-        "is_written": sql.SQL(" and ").join(
-            sql.SQL("{}::text is not distinct from ({})::text").format(
-                sql.Identifier("live", name), value
-            )
-            for name, value in assigned.items()
-        ),
-        "as_text": as_text("live", kept),
-        "content_hash": hashing.content_hash("live", columns.hashed[table.name]),
-        "source_hash": source_hash("mart", columns.compared[table.name], live),
-    }
 
 
 def require_audited(connection: Connection, run_id: str) -> None:

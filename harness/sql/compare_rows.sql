@@ -62,7 +62,7 @@ inner join {target} as live on expected.id = live.id
 left join explained on expected.id = explained.row_id
 left join owned on expected.id = owned.row_id
 cross join lateral (
-    select array_remove(array[{differing_columns}], null) as columns
+    select array_remove(array[{differing_columns}]::text [], null) as columns
 ) as differing
 where
     cardinality(differing.columns) > 0

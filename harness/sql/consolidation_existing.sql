@@ -19,7 +19,7 @@ left join {ledger}.published_rows as owned
         and owned.rolled_back_at is null
         and owned.superseded_by is null
 cross join lateral (
-    select array_remove(array[{differing_columns}], null) as columns
+    select array_remove(array[{differing_columns}]::text [], null) as columns
 ) as differing
 where
     expected.id is null

@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from harness import (
+    effects,
     hashing,
     ledger,
     locks,
@@ -185,6 +186,7 @@ def _begin(connection: Connection, referring: Referring) -> dict[str, sql.Compos
         "table": sql.Identifier(settings.live_schema(), referring.table),
         "table_name": sql.Literal(referring.table),
         "column": sql.Identifier(referring.column),
+        "column_name": sql.Literal(referring.column),
         "as_text": as_text("live", kept),
         "row_hash": hashing.content_hash("live", names),
         "live_hash": row_state.live_hash(connection, published, "live"),
@@ -217,6 +219,7 @@ def _switch(
         "select count(distinct file_id) from storage_switching where action = 'switch'"
     ).fetchone()
     connection.execute(query("storage_switch_rows", **parts))
+    _require_done(connection, referring, parts, "switch", counts.get("switch", 0))
     # Triggers of the application may write other tables: hashes come last.
     connection.execute(query("storage_switch_ledger", **parts))
     connection.execute(query("storage_switch_hashes", **parts))
@@ -257,6 +260,8 @@ def _restore(connection: Connection, referring: Referring) -> Restored:
                     **parts,
                 )
             )
+    decided = counts.get("restore", 0) + counts.get("reference", 0)
+    _require_done(connection, referring, parts, "rollback", decided)
     connection.execute(query("storage_restore_ledger", **parts))
     connection.execute(query("storage_restore_hashes", **parts))
     return Restored(
@@ -265,6 +270,20 @@ def _restore(connection: Connection, referring: Referring) -> Restored:
         counts.get("changed", 0),
         counts.get("gone", 0),
     )
+
+
+def _require_done(
+    connection: Connection,
+    referring: Referring,
+    parts: dict[str, sql.Composable],
+    command: str,
+    decided: int,
+) -> None:
+    """Raise ``RowsNotWritten`` unless every row says what it was to be given."""
+    done = {"switch": "storage_not_switched", "rollback": "storage_not_restored"}
+    row = connection.execute(query(done[command], **parts)).fetchone()
+    found = effects.Effect(referring.table, "update", decided, row[0] if row else 0)
+    effects.require(connection, [found], command=f"./inv storage.{command} --execute")
 
 
 def _assignments_back(

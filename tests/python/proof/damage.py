@@ -52,12 +52,12 @@ _OTHER = {
 
 
 def of_columns(
-    table: str, columns: Mapping[str, str], *, without_keys: str
+    table: str, columns: Mapping[str, str], *, without_keys: str, among: str = ""
 ) -> Iterator[tuple[str, Damage]]:
     """What can be done to each column of a table; ``without_keys`` drops its keys.
 
     A column is dropped, renamed, retyped, given another default; a row gets a null or
-    another value in it.
+    another value in it, one of ``among`` where not any of the table will do.
     """
     for c, kind in columns.items():
         column = f"{table}.{c}"
@@ -88,7 +88,8 @@ def of_columns(
                 is_fault=False,
             ),
         )
-        one = f"where ctid = (select ctid from {table} where {c} is not null limit 1)"
+        source = among or table
+        one = f"where id = (select id from {source} where {c} is not null limit 1)"
         yield (
             f"{column} nulled",
             Damage(

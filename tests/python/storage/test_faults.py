@@ -320,3 +320,27 @@ def _answer(status: int, code: str, said: str) -> AWSResponse:
             yield text
 
     return AWSResponse("http://test", status, {}, Raw())
+
+
+@pytest.mark.parametrize("task", ["switch", "rollback"])
+def test_a_reference_that_a_rule_keeps_is_not_called_written(
+    filled: dict[str, Store],
+    places: Places,
+    connection: Connection,
+    capsys: pytest.CaptureFixture[str],
+    task: str,
+) -> None:
+    plan(places, capsys)
+    run("copy", capsys, execute=True)
+    run("verify", capsys)
+    if task == "rollback":
+        run("switch", capsys, execute=True)
+    connection.execute(
+        "create rule softly as on update to chat_messages do instead nothing"
+    )
+    connection.commit()
+    before = world.rows(connection)
+    failed(
+        lambda: run(task, capsys, execute=True), "the rule softly (instead of update)"
+    )
+    assert world.rows(connection) == before
