@@ -327,6 +327,17 @@ def rows_stand(connection: Connection) -> bool:
     return bool(connection.execute(query("standing_rows")).fetchall())
 
 
+def failed_rows(connection: Connection, run_id: str) -> int:
+    """Count the rows that a run could not publish."""
+    row = connection.execute(
+        sql.SQL("select count(*) from {} where run_id = %s").format(
+            _table("failed_rows")
+        ),
+        [run_id],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def step_detail(
     connection: Connection, run_id: str, name: str
 ) -> Mapping[str, Any] | None:

@@ -392,11 +392,7 @@ def run_validate(session: Session, *, in_use: bool = False) -> validate.Validati
         require_landed(session.connection)
     with session.console.step("validating every row") as step:
         validation = validate.validate(session.connection, in_use=in_use)
-        expected = sum(validation.result["expected_rows"].values())
-        step.detail = f"{expected:,} rows expected, "
-        step.detail += (
-            "all as the source has them" if validation.is_valid else "NOT valid"
-        )
+        step.detail = _validated(validation)
     for note in validation.notes:
         session.console.warn(note)
     return validation
@@ -536,6 +532,29 @@ def _planned(plan: publish.Plan) -> str:
     others = kinds.total() - keys - indexes
     further = f", {others} policies, triggers and the like" if others else ""
     return f"{rows} new{updated}; {keys} constraints, {indexes} indexes{further}"
+
+
+def _validated(validation: validate.Validation) -> str:
+    """How many rows were expected, and what is not as the source has it."""
+    expected = sum(validation.result["expected_rows"].values())
+    said = f"{expected:,} rows expected, "
+    if not validation.is_valid:
+        return f"{said}NOT valid"
+    excepted = Counter[str]()
+    for kinds in validation.findings.values():
+        excepted.update(kinds)
+    exceptions = [
+        f"{count:,} {what}"
+        for count, what in (
+            (validation.failed, "failed to publish"),
+            (excepted["left"], "left as users had them"),
+            (excepted["changed"], "changed by users since"),
+        )
+        if count
+    ]
+    if not exceptions:
+        return f"{said}all as the source has them"
+    return f"{said}{', '.join(exceptions)}, all others as the source has them"
 
 
 def _taken_back(plan: rollback.Rollback) -> str:

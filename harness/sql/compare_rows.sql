@@ -98,6 +98,19 @@ where
 
 union all
 
+-- Rows beyond the first of an id, where no key keeps them out.
+select
+    live.id,
+    'extra',
+    null
+from {target} as live
+inner join {expected} as expected on live.id = expected.id
+where not {is_id_unique}
+group by live.id
+having count(*) > 1
+
+union all
+
 select
     live.id,
     'orphaned',

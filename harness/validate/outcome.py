@@ -33,7 +33,8 @@ class ValidationFailed(HarnessError):
 class Validation:
     """The outcome: ``findings`` by table and kind; ``result`` is the artifact.
 
-    ``notes`` say what has changed about the live tables since and is no fault.
+    ``failed`` counts the rows that could not be published, which are not expected to be
+    live; ``notes`` say what has changed about the live tables since and is no fault.
     """
 
     run_id: str
@@ -41,6 +42,7 @@ class Validation:
     findings: dict[str, dict[str, int]]
     errors: tuple[str, ...]
     notes: tuple[str, ...]
+    failed: int
     result: dict[str, Any]
 
 

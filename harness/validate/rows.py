@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from harness import candidates, hashing, ledger, row_state, target
+from harness import candidates, hashing, ledger, row_state, settings, target
 from harness.database import Connection
 from harness.live_values import as_live, is_same
 from harness.published import PublishedTable
@@ -48,10 +48,20 @@ def compare(
             content_hash=_left_hash(connection, scope.run_id, table, set(live)),
             is_unchanged=row_state.is_unchanged(connection, table, "live"),
             in_use=sql.Literal(scope.in_use),
+            is_id_unique=sql.Literal(_is_id_unique(connection, table)),
             orphans=_orphans(table, set(live), definition),
         )
     )
     connection.execute(sql.SQL("analyze {}").format(findings(table.name)))
+
+
+def _is_id_unique(connection: Connection, table: PublishedTable) -> bool:
+    """Whether no id can be in a live table twice, so that none has to be counted."""
+    name = sql.Identifier(settings.live_schema(), table.live_name)
+    row = connection.execute(
+        query("has_unique_id"), {"table": name.as_string(connection)}
+    ).fetchone()
+    return bool(row and row[0]) or table.extends
 
 
 def counts(connection: Connection, table: PublishedTable) -> dict[str, int]:

@@ -87,7 +87,15 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
     ledger.add_validation(connection, run.run_id, started, not errors, result)
     if run.status not in ("loaded", "built", "rolled_back"):
         ledger.set_status(connection, run.run_id, "invalid" if errors else "validated")
-    return Validation(run.run_id, not errors, findings, errors, live.notes, result)
+    return Validation(
+        run_id=run.run_id,
+        is_valid=not errors,
+        findings=findings,
+        errors=errors,
+        notes=live.notes,
+        failed=ledger.failed_rows(connection, run.run_id),
+        result=result,
+    )
 
 
 def _errors(

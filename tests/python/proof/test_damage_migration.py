@@ -109,6 +109,18 @@ ROWS = {
         f" where id = '{E101}'",
         r"1 orphaned row of chat_messages",
     ),
+    "every message there twice": Damage(
+        f"{FREE} alter table chat_messages drop constraint chat_messages_pkey;"
+        " insert into chat_messages select * from chat_messages",
+        r"12 extra rows of chat_messages",
+    ),
+    "a message there twice under a key of more columns": Damage(
+        f"{FREE} alter table chat_messages drop constraint chat_messages_pkey,"
+        " add primary key (id, created_at);"
+        " insert into chat_messages (id, chat_id, sender_id, content) select id,"
+        f" chat_id, sender_id, content from chat_messages where id = '{E101}'",
+        rf"1 extra row of chat_messages \(such as {E101}\)",
+    ),
     "keys that check nothing": Damage(
         "alter table chat_messages disable trigger all",
         r"of chat_messages checks nothing since the publish",

@@ -232,15 +232,22 @@ def test_harmless_triggers_and_rules_are_no_obstacle(connection: Connection) -> 
     assert connection.execute("select rows from counted").fetchone() == (24,)
 
 
+@pytest.mark.parametrize("since", ["before the backup", "after it"])
 def test_a_backup_is_restored_whatever_the_application_swallows(
-    connection: Connection,
+    connection: Connection, since: str
 ) -> None:
+    def swallow() -> None:
+        connection.execute(trigger("before delete").encode())
+        connection.execute(rule("delete", "media").encode())
+        connection.commit()
+
     world.rehearse(connection)
+    if since == "before the backup":
+        swallow()
     taken = world.back_up(connection)
     publish.publish(connection)
-    connection.execute(trigger("before delete").encode())
-    connection.execute(rule("delete", "media").encode())
-    connection.commit()
+    if since == "after it":
+        swallow()
     assert backup.restore(connection, taken.backup_id).is_done
     for name in TABLES:
         count = connection.execute(f"select count(*) from {name}".encode()).fetchone()
