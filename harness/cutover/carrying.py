@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg import sql
 
-from harness import legacy, settings
+from harness import effects, legacy, settings
 from harness.console import counted
 from harness.cutover import tables, writing
 from harness.cutover.steps import Facts
@@ -118,7 +118,10 @@ def find(
 
 
 def carry(connection: Connection, facts: Facts, late: Late) -> Carried:
-    """Carry rows that stand in the archive now; the views' functions must be made."""
+    """Carry rows that are in the archive now; the views' functions must be made.
+
+    Raises ``RowsNotWritten`` when a row that belongs there has no message afterwards.
+    """
     fit, left = _edited(connection, facts, late)
     for name, function in (
         ("messages", "carry_message"),
@@ -134,8 +137,22 @@ def carry(connection: Connection, facts: Facts, late: Late) -> Carried:
                 ),
                 {"ids": list(late.written[name])},
             )
+    _require_carried(connection, late)
     _carry_edits(connection, facts.columns["chat_messages"], fit)
     return Carried(_total(late.written), _total(fit), left)
+
+
+def _require_carried(connection: Connection, late: Late) -> None:
+    """Raise ``RowsNotWritten`` unless each late row with a place has its message."""
+    decided = _total(late.written)
+    if not decided:
+        return
+    row = connection.execute(
+        query("cutover_not_carried", private=_private()),
+        {name: list(late.written[name]) for name in NAMES},
+    ).fetchone()
+    found = effects.Effect("chat_messages", "insert", decided, row[0] if row else 0)
+    effects.require(connection, [found], command="./inv cutover --execute")
 
 
 def _carry_edits(

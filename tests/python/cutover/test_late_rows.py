@@ -12,6 +12,7 @@ from harness import publish as publishing
 from harness.cutover import carrying, checks, executing, steps
 from harness.cutover.carrying import Late
 from harness.database import Connection
+from harness.effects import RowsNotWritten
 from harness.validate import validate
 from tests.python.cutover.people import (
     BOOKING,
@@ -55,6 +56,22 @@ def written(published: Connection) -> Connection:
     published.execute(LATE.encode())
     published.commit()
     return published
+
+
+def test_late_rows_that_a_trigger_swallows_are_not_called_carried(
+    written: Connection,
+) -> None:
+    written.execute(
+        "create function swallow() returns trigger language plpgsql as"
+        " $$ begin return null; end $$;"
+        "create trigger softly before insert on chat_messages for each row"
+        f" when (new.id = '{identifier('c', 1)}') execute function swallow()"
+    )
+    written.commit()
+    before = dumped(written)
+    with pytest.raises(RowsNotWritten, match="the trigger softly"):
+        executing.execute(written)
+    assert dumped(written) == before
 
 
 def test_late_rows_go_the_way_of_the_views(written: Connection) -> None:

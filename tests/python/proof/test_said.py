@@ -33,9 +33,7 @@ def test_rows_that_failed_to_publish_are_no_part_of_all(
     connection: Connection,
 ) -> None:
     world.rehearse(connection, chats=1, messages_each=60)
-    connection.execute(
-        "alter table chat_messages add check (content <> 'message 110')"
-    )
+    connection.execute("alter table chat_messages add check (content <> 'message 110')")
     connection.commit()
     world.publish(connection)
     text = said(connection)
