@@ -108,8 +108,9 @@ def require_valid(validation: Validation) -> None:
     results = {"migration": "chat", "consolidation": "consolidation"}
     name = f"{results[pipelines.current().name]}-validation-results.json"
     raise CheckFailed(
-        f"{faults(validation)}. Nothing was changed. See {name}, and take the publish "
-        f"back with: {pipelines.current().command('rollback')} --execute"
+        f"{faults(validation)}. The check has not changed the live tables. See {name}, "
+        f"and roll the publish back with: {pipelines.current().command('rollback')} "
+        "--execute"
     )
 
 
