@@ -65,7 +65,10 @@ def _copied_field(field: str) -> str | None:
             read.append(char)
             continue
         escaped = next(chars)
-        assert escaped not in "x01234567.", "COPY gives these a meaning of their own"
+        if escaped == "x":
+            read.append(chr(int(next(chars) + next(chars), 16)))
+            continue
+        assert escaped not in "01234567.", "COPY gives these a meaning of their own"
         read.append(_COPY_ESCAPES.get(escaped, escaped))
     return "".join(read)
 

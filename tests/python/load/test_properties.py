@@ -93,6 +93,35 @@ def test_what_mysql_writes_is_read_back(quoting: str, data: st.DataObject) -> No
     assert read_exactly(dump).rows["t"] == expected
 
 
+#: Every control character but NUL, the quotes and what follows a backslash.
+CONTROLS = "".join(map(chr, (*range(1, 32), 127)))
+NASTY = st.text(alphabet=CONTROLS + "'\\\"Z\x1aax1", max_size=60)
+
+
+def raw_ctrl_z(text: str) -> str:
+    """Quote with 0x1A as it is, as phpMyAdmin does."""
+    return "\x1a".join(backslashed(part)[1:-1] for part in text.split("\x1a")).join("''")
+
+
+@given(
+    texts=st.lists(NASTY, min_size=1, max_size=6),
+    left_out=st.text(alphabet=CONTROLS, max_size=3),
+    escapes_ctrl_z=st.booleans(),
+)
+def test_no_control_character_is_taken_for_another(
+    texts: list[str], left_out: str, escapes_ctrl_z: bool
+) -> None:
+    r"""However few bytes are left to put in for escapes, and with 0x1A as ``\Z`` or raw."""
+    texts = ["".join(c for c in CONTROLS if c not in left_out), *texts, "it's \\ \x1a"]
+    literals = [backslashed(text) for text in texts]
+    if not escapes_ctrl_z:
+        literals = [raw_ctrl_z(text) for text in texts]
+    dump = signed(table("t", "`a` text") + extended("t", [[x] for x in literals]))
+    expected: list[Row] = [(text,) for text in texts]
+    assert read(dump).rows["t"] == expected
+    assert read_exactly(dump).rows["t"] == expected
+
+
 @given(rows=st.lists(st.tuples(cells(backslashed), cells(backslashed)), min_size=1))
 def test_ordinary_rows_are_converted_in_bulk(rows: list[tuple[Cell, Cell]]) -> None:
     """Otherwise every other property would hold of the exact reading alone."""

@@ -494,3 +494,25 @@ def test_samples(sample: str, counts: dict[str, int]) -> None:
     assert found.rejected == []
     exact = read_exactly(dump)
     assert found.rows == {name: exact.rows[name] for name in counts}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"it\'s \Z end", "it's \x1a end"),
+        (r"back\\slash \Z end", "back\\slash \x1a end"),
+        (r"\\Z \\\Z \\\\Z", "\\Z \\\x1a \\\\Z"),
+        (r"\Zb\Z1\ZA\Z\'", "\x1ab\x1a1\x1aA\x1a'"),
+    ],
+)
+@pytest.mark.parametrize("left_out", ["\x1a", "\x1a\x01", "\x1a\x7f", "\x1e\x1f", ""])
+def test_ctrl_z_beside_every_other_control_character(
+    text: str, expected: str, left_out: str
+) -> None:
+    """An escaped quote once landed as 0x1A did, when no other byte was left for it."""
+    controls = "".join(
+        chr(code) for code in (*range(1, 32), 127) if chr(code) not in left_out
+    )
+    dump = signed(table("t", "`a` text") + f"{INSERT}('{controls}'),('{text}');\n")
+    assert read(dump).rows["t"] == [(controls,), (expected,)]
+    assert read_exactly(dump).rows["t"] == [(controls,), (expected,)]
