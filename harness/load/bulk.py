@@ -22,13 +22,18 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from harness.load.charsets import Decoder, client_decoder, is_utf8
+from harness.load.charsets import (
+    Decoder,
+    client_decoder,
+    is_utf8,
+    keeps_ascii_apart,
+)
 from harness.load.lexer import Mode
 from harness.load.schema import Column
 from harness.load.values import copy_escape
 
 _STAND_INS = [bytes([code]) for code in (*range(1, 9), *range(14, 32), 127)]
-#: Escapes that COPY gives another meaning than MySQL, or a different one by what follows.
+#: Escapes to which COPY gives another meaning than MySQL, or none.
 _UNKNOWN_ESCAPE = re.compile(rb"\\[^nrtb\"Z]", re.DOTALL)
 #: Ctrl-Z, in MySQL's spelling and in COPY's.
 _CTRL_Z, _COPY_CTRL_Z = b"\\Z", b"\\x1a"
@@ -175,7 +180,10 @@ class BulkConverter:
         self._separators = _Separators(head)
         self._head = head
         charset = _one_charset(columns, client_charset)
-        self._decode: Decoder | None = client_decoder(charset) if charset else None
+        is_plain = charset is not None and keeps_ascii_apart(charset)
+        self._decode: Decoder | None = (
+            client_decoder(charset or "") if is_plain else None
+        )
         self._is_utf8 = bool(charset) and is_utf8(charset or "")
 
     @property

@@ -100,7 +100,9 @@ NASTY = st.text(alphabet=CONTROLS + "'\\\"Z\x1aax1", max_size=60)
 
 def raw_ctrl_z(text: str) -> str:
     """Quote with 0x1A as it is, as phpMyAdmin does."""
-    return "\x1a".join(backslashed(part)[1:-1] for part in text.split("\x1a")).join("''")
+    return "\x1a".join(backslashed(part)[1:-1] for part in text.split("\x1a")).join(
+        "''"
+    )
 
 
 @given(
@@ -111,7 +113,7 @@ def raw_ctrl_z(text: str) -> str:
 def test_no_control_character_is_taken_for_another(
     texts: list[str], left_out: str, escapes_ctrl_z: bool
 ) -> None:
-    r"""However few bytes are left to put in for escapes, and with 0x1A as ``\Z`` or raw."""
+    r"""However few bytes are free to put in for escapes; 0x1A as ``\Z`` or raw."""
     texts = ["".join(c for c in CONTROLS if c not in left_out), *texts, "it's \\ \x1a"]
     literals = [backslashed(text) for text in texts]
     if not escapes_ctrl_z:
