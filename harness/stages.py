@@ -176,6 +176,12 @@ def load(
             f"{counted(rejected, 'row')} rejected;"
             f" see {settings.staging_schema()}.rejected_rows"
         )
+    coerced = sum(table.values_coerced for table in result.tables)
+    if coerced:
+        session.console.warn(
+            f"{counted(coerced, 'text')} with NUL, landed with U+FFFD in its place;"
+            f" see {settings.staging_schema()}.coerced_values"
+        )
     return result
 
 
@@ -481,6 +487,7 @@ def _enter_load(
             "read": table.rows_read,
             "loaded": table.rows_loaded,
             "rejected": table.rows_rejected,
+            "coerced": table.values_coerced,
             "bytes": table.bytes,
             "seconds": round(table.seconds, 3),
         }

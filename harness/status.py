@@ -124,6 +124,7 @@ def load_report(result: LoadResult) -> dict[str, Any]:
                 "statements": table.statements,
                 "rows": table.rows_loaded,
                 "rejected": table.rows_rejected,
+                "coerced": table.values_coerced,
                 "bytes": table.bytes,
                 "seconds": round(table.seconds, 3),
             }
@@ -145,6 +146,7 @@ def load_report(result: LoadResult) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "rows": sum(table.rows_loaded for table in result.tables),
         "rejected": sum(table.rows_rejected for table in result.tables),
+        "coerced": sum(table.values_coerced for table in result.tables),
         "bytes": sum(item.bytes for item in result.inputs if item.kind == "dump"),
         "seconds": round(result.seconds, 3),
     }

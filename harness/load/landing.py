@@ -19,7 +19,13 @@ import psycopg
 
 from harness.load import staging
 from harness.load.dumps import find_dumps
-from harness.load.events import CopyBlock, DumpSummary, RejectedRow, TableFound
+from harness.load.events import (
+    CoercedValue,
+    CopyBlock,
+    DumpSummary,
+    RejectedRow,
+    TableFound,
+)
 from harness.load.inputs import BookingsFile, UsersFile, read_bookings, read_users
 from harness.load.parallel import ParallelReader
 from harness.load.parts import Effort, Outcome
@@ -111,6 +117,8 @@ def _land(connection: psycopg.Connection, reader: ParallelReader) -> _Landed:
             elif isinstance(event, RejectedRow):
                 landed.reasons[event.reason] += 1
                 writer.reject(event)
+            elif isinstance(event, CoercedValue):
+                writer.coerce(event)
             elif isinstance(event, TableFound):
                 landed.tables[event.table.name] = event.table
                 writer.create(event.table)
@@ -125,6 +133,7 @@ def _tables(read: Outcome, tables: dict[str, Table]) -> tuple[TableLoad, ...]:
             rows_read=count.rows_read,
             rows_loaded=count.rows_loaded,
             rows_rejected=count.rows_rejected,
+            values_coerced=count.values_coerced,
             bytes=effort.bytes,
             seconds=effort.seconds,
         )

@@ -228,6 +228,7 @@ def _add_counts(total: DumpSummary, found: DumpSummary) -> None:
         sum_.statements += count.statements
         sum_.rows_loaded += count.rows_loaded
         sum_.rows_rejected += count.rows_rejected
+        sum_.values_coerced += count.values_coerced
 
 
 def _extend(names: list[str], found: Iterable[str]) -> None:

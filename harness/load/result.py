@@ -13,6 +13,7 @@ from dataclasses import dataclass
 class TableLoad:
     """One landed table; ``rows_read`` is ``rows_loaded`` + ``rows_rejected``.
 
+    ``values_coerced`` are listed in ``staging.coerced_values``.
     ``bytes`` are those of its rows as they were landed, ``seconds`` those that reading
     and landing them took.
     """
@@ -22,6 +23,7 @@ class TableLoad:
     rows_read: int
     rows_loaded: int
     rows_rejected: int
+    values_coerced: int = 0
     bytes: int = 0
     seconds: float = 0.0
 

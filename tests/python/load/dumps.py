@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from unittest import mock
 
 from harness.load.bulk import BulkConverter
-from harness.load.events import CopyBlock, DumpSummary, RejectedRow, TableFound
+from harness.load.events import (
+    CoercedValue,
+    CopyBlock,
+    DumpSummary,
+    RejectedRow,
+    TableFound,
+)
 from harness.load.reader import DumpReader
 from harness.load.schema import Table
 
@@ -81,6 +87,7 @@ class Read:
     columns: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     rejected: list[RejectedRow] = field(default_factory=list)
+    coerced: list[CoercedValue] = field(default_factory=list)
     summary: DumpSummary = field(default_factory=DumpSummary)
 
     @property
@@ -110,12 +117,16 @@ def read(
             found.columns.setdefault(event.table, []).append(event.columns)
         elif isinstance(event, RejectedRow):
             found.rejected.append(event)
+        elif isinstance(event, CoercedValue):
+            found.coerced.append(event)
         elif isinstance(event, TableFound):
             found.tables[event.table.name] = event.table
     for name, count in reader.summary.counts.items():
         assert count.rows_loaded == len(found.rows.get(name, []))
         rejected = [row for row in found.rejected if row.table == name]
         assert count.rows_rejected == len(rejected)
+        coerced = [value for value in found.coerced if value.table == name]
+        assert count.values_coerced == len(coerced)
     return found
 
 

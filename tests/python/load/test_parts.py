@@ -43,7 +43,7 @@ def load(*paths: Path, tables: Collection[str] | None = None) -> Loaded:
             loaded.rows.setdefault(event.table, []).extend(copied(event.data))
         elif isinstance(event, TableFound):
             loaded.found.append(event.table.name)
-        else:
+        elif isinstance(event, RejectedRow):
             loaded.rejected.append(event)
     return loaded
 

@@ -145,24 +145,24 @@ def test_ordinary_rows_are_converted_in_bulk(rows: list[tuple[Cell, Cell]]) -> N
 
 @given(raw=st.lists(st.binary(max_size=12), min_size=1, max_size=8))
 def test_raw_bytes_arrive_or_are_rejected(raw: list[bytes]) -> None:
-    """Text that is no UTF-8, or holds NUL, is rejected and never altered."""
+    """Text that is no UTF-8 is rejected; a NUL is replaced and told; else unaltered."""
     rows = [value.replace(b"\\", b"\\\\").replace(b"'", b"\\'") for value in raw]
     values = b",".join(b"('%b',%d)" % (row, index) for index, row in enumerate(rows))
     dump = table().encode() + b"INSERT INTO `t` VALUES " + values + b";"
     found = read(dump)
-    expected, rejected = [], 0
+    expected, rejected, coerced = [], 0, []
     for index, value in enumerate(raw):
         try:
             text = value.decode("utf-8")
         except UnicodeDecodeError:
             rejected += 1
             continue
+        expected.append((text.replace("\0", "\ufffd"), str(index)))
         if "\0" in text:
-            rejected += 1
-        else:
-            expected.append((text, str(index)))
+            coerced.append((len(expected), text.index("\0") + 1, text.count("\0")))
     assert found.rows.get("t", []) == expected
     assert len(found.rejected) == rejected
+    assert [(c.row, c.position, c.nuls) for c in found.coerced] == coerced
 
 
 def outcome(reading: Callable[[], Read]) -> object:
@@ -171,7 +171,8 @@ def outcome(reading: Callable[[], Read]) -> object:
         found = reading()
     except DumpError as error:
         return str(error)
-    return found.rows, [(r.byte_offset, r.line, r.reason) for r in found.rejected]
+    rejected = [(r.byte_offset, r.line, r.reason) for r in found.rejected]
+    return found.rows, rejected, found.coerced
 
 
 SEED = signed(

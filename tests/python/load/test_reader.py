@@ -207,8 +207,6 @@ def test_rows_that_would_be_altered_are_rejected() -> None:
     rows = [
         b"('ok',1)",
         b"('bad \xff',1)",
-        b"('nul \\0',1)",
-        b"('raw \0',1)",
         b"('few')",
         b"('many',1,2)",
         b"()",
@@ -219,8 +217,6 @@ def test_rows_that_would_be_altered_are_rejected() -> None:
     assert found.rows["t"] == [("ok", "1"), ("ok", "2")]
     assert found.reasons == [
         "invalid utf8mb4 bytes in column a",
-        "NUL character in column a",
-        "NUL character in column a",
         "wrong number of values: expected 2, found 1",
         "wrong number of values: expected 2, found 3",
         "wrong number of values: expected 2, found 0",
