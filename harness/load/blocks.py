@@ -14,6 +14,7 @@ from harness.load.bulk import BulkConverter
 from harness.load.catalog import Catalog
 from harness.load.events import CopyBlock, TableCount
 from harness.load.lexer import Mode
+from harness.load.reference import Statement
 from harness.load.schema import Column, Table
 from harness.load.values import RowConverter, default_field
 
@@ -25,6 +26,8 @@ class Insert:
     table: Table
     columns: tuple[Column, ...]
     mode: Mode
+    #: What the second decoder is told.
+    statement: Statement
     exact: RowConverter
     bulk: BulkConverter
     #: The columns that the statement leaves out and whose literal default is not NULL.

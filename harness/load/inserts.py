@@ -24,11 +24,13 @@ from harness.load.events import (
 )
 from harness.load.heads import HEAD, TARGET, listed
 from harness.load.lexer import StatementEnd
+from harness.load.reference import Statement
 from harness.load.rows import RowReader
 from harness.load.schema import Column, Table
 from harness.load.session import Session
 from harness.load.values import Nul, Rejected, RowConverter
 from harness.load.window import Window
+from harness.load.witness import Piece, Witness
 
 _WORD = re.compile(rb"[A-Za-z]+")
 _LONGEST_HEAD = 1 << 16
@@ -38,18 +40,26 @@ _BLOCK = 1 << 18
 _EXCERPT = 200
 #: How far to look for a statement's end before skipping its strings in bulk.
 _SKIP_LOOK = 1 << 12
+#: What one step finds: a stretch of rows, a row with its coerced values, or none.
+Found = RejectedRow | list[CoercedValue] | Stretch
 
 
 class Inserts:
     """Reads INSERT statements off the window, as the session and the catalog stand."""
 
     def __init__(
-        self, window: Window, session: Session, catalog: Catalog, summary: DumpSummary
+        self,
+        window: Window,
+        session: Session,
+        catalog: Catalog,
+        summary: DumpSummary,
+        witness: Witness,
     ) -> None:
         self._window = window
         self._session = session
         self._catalog = catalog
         self._summary = summary
+        self._witness = witness
         self._known: tuple[object, Insert] | None = None
         self._time_zone: list[str | None] = []
         self._exact_until = 0
@@ -131,6 +141,16 @@ class Inserts:
             table,
             columns,
             mode,
+            Statement(
+                table.name,
+                columns,
+                table.columns,
+                charset,
+                mode.backslash_escapes,
+                mode.ansi_quotes,
+                head[0],
+                delimiter,
+            ),
             RowConverter(columns, charset, omitted),
             BulkConverter(columns, charset, mode, again),
             omitted,
@@ -218,8 +238,13 @@ class Inserts:
         reader = RowReader(insert.mode)
         reader.executed = executed
         block = Lines(insert, self._catalog)
+        window, file = self._window, self._catalog.file or ""
+        window.kept = window.position
+        self._witness.begin(insert.statement, file)
         before, opened, is_open = count.rows_read, 0, True
         while is_open:
+            open_before = reader.executed
+            first_row = self._catalog.landed[insert.table.name] + block.rows + 1
             found = self._next(insert, reader, block)
             opened += found.opened if isinstance(found, Stretch) else 1
             if isinstance(found, RejectedRow):
@@ -237,15 +262,37 @@ class Inserts:
             if block.size > _BLOCK:
                 yield from block.flush(count)
             is_open = self._goes_on(reader, delimiter)
+            self._witness.see(self._piece(file, open_before, first_row, found))
+            window.kept = window.position
+        window.kept = None
         yield from block.flush(count)
         if count.rows_read - before != opened:
             read = count.rows_read - before
             what = f"a statement in which {opened} rows begin, but {read} were read,"
             raise Unreadable(what, self._window.position)
+        self._witness.end()
 
-    def _next(
-        self, insert: Insert, reader: RowReader, block: Lines
-    ) -> RejectedRow | list[CoercedValue] | Stretch:
+    def _piece(self, file: str, open_: int, first_row: int, found: Found) -> Piece:
+        """What was read in one step, as the witness is told of it."""
+        window = self._window
+        landed = found.copy.rows if isinstance(found, Stretch) else 1
+        rejected = int(isinstance(found, RejectedRow))
+        coerced = len(found) if isinstance(found, list) else 0
+        return Piece(
+            window.data,
+            window.kept or 0,
+            window.position,
+            window.base,
+            window.line,
+            file,
+            open_,
+            first_row,
+            landed - rejected,
+            rejected,
+            coerced,
+        )
+
+    def _next(self, insert: Insert, reader: RowReader, block: Lines) -> Found:
         """Read the next row into the block, or a stretch of rows in bulk."""
         window = self._window
         while True:

@@ -24,6 +24,7 @@ from harness.load.errors import DumpError
 from harness.load.events import CopyBlock, DumpSummary, Event, TableCount, TableFound
 from harness.load.reader import DumpReader
 from harness.load.source import Progress, open_dump
+from harness.load.witness import Checksum, Witness
 
 
 class PartsDiffer(DumpError):
@@ -56,14 +57,16 @@ class Effort:
 class Outcome:
     """What a load has read; plain data, complete when every event was taken.
 
-    ``efforts`` are by table; the name, bytes and SHA-256 of several dumps are those of
-    the landing's one row. ``parser_peak_memory_bytes`` is the memory of a process that
-    did nothing but read, None without one.
+    ``efforts`` are by table; ``checksums`` are those of the rows that were read twice;
+    the name, bytes and SHA-256 of several dumps are those of the landing's one row.
+    ``parser_peak_memory_bytes`` is the memory of a process that did nothing but read,
+    None without one.
     """
 
     summary: DumpSummary = field(default_factory=DumpSummary)
     dumps: list[DumpRead] = field(default_factory=list)
     efforts: dict[str, Effort] = field(default_factory=dict)
+    checksums: list[Checksum] = field(default_factory=list)
     parser_peak_memory_bytes: int | None = None
 
     @property
@@ -88,7 +91,8 @@ class LoadReader:
 
     ``tables`` are the lower-case names that are wanted, ``None`` for every table;
     ``on_progress`` is called with the bytes of the files that were read and their
-    total, 0 when it is not known.
+    total, 0 when it is not known; ``witness`` has rows read twice, a sample of them
+    without it.
     """
 
     def __init__(
@@ -97,8 +101,10 @@ class LoadReader:
         *,
         tables: Collection[str] | None,
         on_progress: Progress | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._dumps = dumps
+        self._witness = witness or Witness()
         self._on_progress = on_progress
         self._catalog = Catalog(tables)
         self._catalog.files = frozenset(
@@ -117,6 +123,8 @@ class LoadReader:
         """
         for dump in self._dumps:
             yield from self._dump(dump)
+        self._witness.finish()
+        self.outcome.checksums = self._witness.checksums
         summary = self.outcome.summary
         for table in self._catalog.unfilled():
             summary.counts.setdefault(table.name, TableCount())
@@ -147,7 +155,9 @@ class LoadReader:
     ) -> Iterator[Event]:
         catalog = self._catalog
         catalog.file, catalog.database = part.name, part.database
-        reader = DumpReader(chunks, name=part.name, catalog=catalog)
+        reader = DumpReader(
+            chunks, name=part.name, catalog=catalog, witness=self._witness
+        )
         try:
             yield from self._counted(part, reader.events())
         finally:

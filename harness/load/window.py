@@ -28,6 +28,16 @@ class Window:
         self.at_end = False
 
     @property
+    def base(self) -> int:
+        """The byte offset of ``data`` in the stream, from 0."""
+        return self._base
+
+    @property
+    def line(self) -> int:
+        """The line at which ``data`` begins, from 1."""
+        return self._line
+
+    @property
     def unread(self) -> int:
         """How many bytes are at hand and not read, in bytes."""
         return len(self.data) - self.position

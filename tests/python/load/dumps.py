@@ -5,6 +5,7 @@ Both are written from the two formats' definitions, not from the reader's code.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from unittest import mock
@@ -19,6 +20,7 @@ from harness.load.events import (
 )
 from harness.load.reader import DumpReader
 from harness.load.schema import Table
+from harness.load.witness import Witness, row_hash
 
 Row = tuple["str | None", ...]
 
@@ -85,6 +87,8 @@ class Read:
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
     columns: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    #: The names of each row's values, in the order of ``rows``.
+    given: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     rejected: list[RejectedRow] = field(default_factory=list)
     coerced: list[CoercedValue] = field(default_factory=list)
@@ -107,7 +111,10 @@ def read(
 ) -> Read:
     """Read a dump, all of it in one piece unless ``chunks`` are given."""
     data = dump.encode() if isinstance(dump, str) else dump
-    reader = DumpReader([data] if chunks is None else chunks, tables=tables)
+    # Every row is read by the second decoder as well.
+    witness = Witness(every_row=True)
+    chunks = [data] if chunks is None else chunks
+    reader = DumpReader(chunks, tables=tables, witness=witness)
     found = Read(summary=reader.summary)
     for event in reader.events():
         if isinstance(event, CopyBlock):
@@ -115,6 +122,7 @@ def read(
             assert len(rows) == event.rows
             found.rows.setdefault(event.table, []).extend(rows)
             found.columns.setdefault(event.table, []).append(event.columns)
+            found.given.setdefault(event.table, []).extend([event.columns] * len(rows))
         elif isinstance(event, RejectedRow):
             found.rejected.append(event)
         elif isinstance(event, CoercedValue):
@@ -127,7 +135,25 @@ def read(
         assert count.rows_rejected == len(rejected)
         coerced = [value for value in found.coerced if value.table == name]
         assert count.values_coerced == len(coerced)
+    check_checksums(found, witness)
     return found
+
+
+def check_checksums(found: Read, witness: Witness) -> None:
+    """Hold the rows, as PostgreSQL would have them, against the second decoder's."""
+    for name, table in found.tables.items():
+        columns = [column.name for column in table.columns]
+        hashes = []
+        given = zip(found.given.get(name, []), found.rows.get(name, []), strict=True)
+        for names, row in given:
+            values = dict(zip(names, row, strict=True))
+            digest = row_hash([values.get(column) for column in columns])
+            hashes.append(struct.unpack(">qq", digest))
+        sealed = [each for each in witness.checksums if each.table == name]
+        assert sum(each.rows for each in sealed) == len(hashes)
+        for each in sealed:
+            rows = hashes[each.first_row - 1 : each.last_row]
+            assert (each.high, each.low) == tuple(map(sum, zip(*rows, strict=True)))
 
 
 def read_exactly(dump: bytes, *, chunks: Iterable[bytes] | None = None) -> Read:
