@@ -144,6 +144,8 @@ def load_report(result: LoadResult) -> dict[str, Any]:
         "time_zone": result.time_zone,
         "rejected_reasons": dict(result.rejected_reasons),
         "warnings": list(result.warnings),
+        "dump_verified": str(result.verified),
+        "rows_verified": result.verified.rows,
         "rows": sum(table.rows_loaded for table in result.tables),
         "rejected": sum(table.rows_rejected for table in result.tables),
         "coerced": sum(table.values_coerced for table in result.tables),

@@ -33,6 +33,8 @@ from harness.load.result import InputFile, LoadResult, TableLoad
 from harness.load.schema import Table
 from harness.load.selection import FOR_MODELS, Selection, check_selection
 from harness.load.source import Progress
+from harness.load.verify import require_landed_as_read
+from harness.load.witness import Checksum
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def load(
     live_schema: str,
     selection: Selection = FOR_MODELS,
     on_progress: Progress | None = None,
+    verify_dump: bool = False,
 ) -> LoadResult:
     """Replace the landing tables by what these files hold, without committing.
 
@@ -68,7 +71,8 @@ def load(
     after the other. Without ``bookings`` the created bookings are those of
     ``<live_schema>.bookings``; without ``users`` the user ids stay. ``selection`` says
     which tables are landed. ``on_progress`` is called with bytes read and their total,
-    0 when it is not known.
+    0 when it is not known. A sample of the rows is held against a second reading of the
+    dump, with ``verify_dump`` every row.
 
     Raises ``InputError`` or ``DumpError``; the caller then rolls back, and the previous
     landing tables are whole.
@@ -82,16 +86,25 @@ def load(
     if files.bookings is None and selection.is_for_models:
         staging.check_live_bookings(connection, live_schema)
     staging.begin(connection)
-    reader = ParallelReader(found, tables=selection.names, on_progress=on_progress)
+    reader = ParallelReader(
+        found,
+        tables=selection.names,
+        on_progress=on_progress,
+        every_row=verify_dump,
+    )
     landed = _land(connection, reader)
     read = reader.outcome
     summary = read.summary
     check_selection(selection, read.name, summary.tables, summary.views, landed.tables)
+    verified = require_landed_as_read(
+        connection, staging.new_schema(), found, _columns(landed), read
+    )
     if files.bookings is None and staging.has_live_bookings(connection, live_schema):
         staging.take_live_bookings(connection, live_schema)
     _land_files(connection, files)
     tables = _tables(read, landed.tables)
     staging.describe_tables(connection, tables, list(landed.tables.values()))
+    staging.keep_checksums(connection, read.checksums)
     _describe_load(connection, run_id, read, files)
     staging.finish(connection)
     return LoadResult(
@@ -103,8 +116,26 @@ def load(
         time_zone=summary.time_zone,
         warnings=_warnings(summary, files),
         seconds=time.monotonic() - started,
+        verified=verified,
+        checksums=_summed(read.checksums),
         parser_peak_memory_bytes=read.parser_peak_memory_bytes,
     )
+
+
+def _columns(landed: _Landed) -> dict[str, list[str]]:
+    return {
+        name: [column.name for column in table.columns]
+        for name, table in landed.tables.items()
+    }
+
+
+def _summed(checksums: Sequence[Checksum]) -> dict[str, tuple[int, int, int]]:
+    """Rows and both sums of hashes, by table."""
+    sums: dict[str, tuple[int, int, int]] = {}
+    for each in checksums:
+        rows, high, low = sums.get(each.table, (0, 0, 0))
+        sums[each.table] = (rows + each.rows, high + each.high, low + each.low)
+    return sums
 
 
 def _land(connection: psycopg.Connection, reader: ParallelReader) -> _Landed:

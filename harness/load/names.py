@@ -17,6 +17,7 @@ OWN_TABLES = (
     "coerced_values",
     "loaded_tables",
     "loaded_columns",
+    "loaded_checksums",
     "loads",
     "bookings_created",
     "user_id_mapping",

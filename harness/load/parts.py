@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.load.catalog import Catalog
 from harness.load.dumps import Dump, Part, total_bytes
@@ -26,9 +27,31 @@ from harness.load.reader import DumpReader
 from harness.load.source import Progress, open_dump
 from harness.load.witness import Checksum, Witness
 
+_DIGEST_BYTES = 1 << 20
+
 
 class PartsDiffer(DumpError):
     """Files that can be read one by one and are no whole together."""
+
+
+def sha256_of(dumps: Sequence[Dump]) -> str:
+    """The SHA-256 that an outcome of reading these dumps has, of their files alone."""
+    digests = []
+    for dump in dumps:
+        files = []
+        for part in dump.parts:
+            with Path(part.path).open("rb") as file:
+                digest = _file_digest(file)
+            files.append((Path(part.name).name, digest))
+        digests.append((Path(dump.name).name, _combined_sha256(files)))
+    return _combined_sha256(digests)
+
+
+def _file_digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(_DIGEST_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.load.verification import Verification
+
 
 @dataclass(frozen=True)
 class TableLoad:
@@ -48,6 +50,8 @@ class LoadResult:
 
     ``rejected_reasons`` counts the rejected rows by reason; ``time_zone`` is that of
     the dump's TIMESTAMP values, ``None`` when the dump does not say.
+    ``verified`` says how much of it was held against the dump, ``checksums`` by which
+    sums, by table: the rows, and both halves of their hashes.
     ``parser_peak_memory_bytes`` is the memory of the process that read the dumps,
     ``None`` when this one did.
     """
@@ -60,4 +64,6 @@ class LoadResult:
     time_zone: str | None
     warnings: tuple[str, ...]
     seconds: float
+    verified: Verification
+    checksums: Mapping[str, tuple[int, int, int]]
     parser_peak_memory_bytes: int | None = None

@@ -22,6 +22,7 @@ from harness.load.events import CoercedValue, CopyBlock, RejectedRow
 from harness.load.names import check_names
 from harness.load.result import TableLoad
 from harness.load.schema import Table
+from harness.load.witness import Checksum
 
 #: Numbers a table's rows in the order of the dump; only one session writes it, so that
 #: fetching the numbers by the thousand leaves no gap.
@@ -43,6 +44,10 @@ _OWN_TABLES = {
     "loaded_columns": (
         "table_name text, column_name text, ordinal int, mysql_type text"
     ),
+    "loaded_checksums": (
+        "table_name text, first_row bigint, row_count bigint, high numeric, "
+        "low numeric, file_name text, line bigint, byte_offset bigint"
+    ),
     "loads": (
         "run_id text, loaded_at timestamptz, dump_name text, dump_bytes bigint, "
         "dump_sha256 text, dump_time_zone text, has_bookings_file boolean, "
@@ -58,6 +63,16 @@ _REJECTED_COLUMNS = (
     "reason",
     "excerpt",
     "file_name",
+)
+_CHECKSUM_COLUMNS = (
+    "table_name",
+    "first_row",
+    "row_count",
+    "high",
+    "low",
+    "file_name",
+    "line",
+    "byte_offset",
 )
 _COERCED_COLUMNS = (
     "table_name",
@@ -79,7 +94,7 @@ _BATCH = 1_000
 
 def begin(connection: psycopg.Connection) -> None:
     """Make the schema that the new tables are filled in, and our own tables in it."""
-    for schema in (settings.staging_schema(), _new_schema()):
+    for schema in (settings.staging_schema(), new_schema()):
         connection.execute(
             sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
         )
@@ -89,7 +104,7 @@ def begin(connection: psycopg.Connection) -> None:
 
 def finish(connection: psycopg.Connection) -> None:
     """Put the new tables in the place of the previous ones, and gather statistics."""
-    new, place = _new_schema(), settings.staging_schema()
+    new, place = new_schema(), settings.staging_schema()
     connection.execute(
         sql.SQL("set local default_statistics_target = {}").format(_STATISTICS_TARGET)
     )
@@ -133,7 +148,7 @@ def take_live_bookings(connection: psycopg.Connection, live_schema: str) -> None
         sql.SQL(
             "insert into {} (id, success) select id::text, true from {} order by id"
         ).format(
-            sql.Identifier(_new_schema(), "bookings_created"),
+            sql.Identifier(new_schema(), "bookings_created"),
             sql.Identifier(live_schema, "bookings"),
         )
     )
@@ -164,6 +179,13 @@ def describe_tables(
     )
 
 
+def keep_checksums(
+    connection: psycopg.Connection, checksums: Sequence[Checksum]
+) -> None:
+    """Record what the second decoder read, so that it can be asked for again."""
+    copy_rows(connection, "loaded_checksums", _CHECKSUM_COLUMNS, checksums)
+
+
 def describe_load(
     connection: psycopg.Connection,
     *,
@@ -179,7 +201,7 @@ def describe_load(
     connection.execute(
         sql.SQL(
             "insert into {} values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s)"
-        ).format(sql.Identifier(_new_schema(), "loads")),
+        ).format(sql.Identifier(new_schema(), "loads")),
         [
             run_id,
             dump_name,
@@ -298,13 +320,14 @@ class Writer:
         self._coerced.clear()
 
 
-def _new_schema() -> str:
+def new_schema() -> str:
+    """The schema that the new tables are filled in."""
     return settings.staging_schema() + "_loading"
 
 
 def _copy(table: str, columns: Sequence[str]) -> sql.Composed:
     return sql.SQL("copy {} ({}) from stdin").format(
-        sql.Identifier(_new_schema(), table),
+        sql.Identifier(new_schema(), table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
     )
 
@@ -312,7 +335,7 @@ def _copy(table: str, columns: Sequence[str]) -> sql.Composed:
 def _create(connection: psycopg.Connection, name: str, columns: sql.Composable) -> None:
     connection.execute(
         sql.SQL("create unlogged table {} ({})").format(
-            sql.Identifier(_new_schema(), name), columns
+            sql.Identifier(new_schema(), name), columns
         )
     )
 
@@ -330,7 +353,7 @@ def _previous(connection: psycopg.Connection) -> list[str]:
     """The tables that the previous load wrote, and those of our own."""
     place = settings.staging_schema()
     present = set(_tables_in(connection, place))
-    landed = set(_tables_in(connection, _new_schema()))
+    landed = set(_tables_in(connection, new_schema()))
     if "loaded_tables" in present:
         rows = connection.execute(
             sql.SQL("select table_name from {}").format(

@@ -88,6 +88,7 @@ def _result(connection: Connection, found: dict[str, Any]) -> dict[str, Any]:
         "message_sender_mismatches": listing.mismatches(connection, "sender_id"),
         "validation_errors": found["validation_errors"],
         "run_id": found["run_id"],
+        "dump_verified": found["dump_verified"],
         "expected_rows": listing.expected_counts(connection),
         "findings": found["findings"],
         **listing.listed(connection, "missing", ("media",)),

@@ -12,6 +12,7 @@ from psycopg import sql
 from harness import pipelines
 from harness.database import Connection
 from harness.errors import CheckFailed, HarnessError
+from harness.load.verification import Verification
 from harness.published import PublishedTable
 
 #: How many ids a list of the results names at most; the counts are always whole.
@@ -31,13 +32,17 @@ class ValidationFailed(HarnessError):
 
 @dataclass(frozen=True)
 class Validation:
-    """The outcome: ``findings`` by table and kind; ``result`` is the artifact."""
+    """The outcome: ``findings`` by table and kind; ``result`` is the artifact.
+
+    ``verified`` says how the landing was held against the dump; ``None`` without one.
+    """
 
     run_id: str
     is_valid: bool
     findings: dict[str, dict[str, int]]
     errors: tuple[str, ...]
     result: dict[str, Any]
+    verified: Verification | None = None
 
 
 @dataclass(frozen=True)
