@@ -146,6 +146,7 @@ def load_report(result: LoadResult) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "dump_verified": str(result.verified),
         "rows_verified": result.verified.rows,
+        "verify_seconds": round(result.verified.seconds, 3),
         "rows": sum(table.rows_loaded for table in result.tables),
         "rejected": sum(table.rows_rejected for table in result.tables),
         "coerced": sum(table.values_coerced for table in result.tables),

@@ -90,6 +90,7 @@ class Outcome:
     dumps: list[DumpRead] = field(default_factory=list)
     efforts: dict[str, Effort] = field(default_factory=dict)
     checksums: list[Checksum] = field(default_factory=list)
+    second_reading_seconds: float = 0.0
     parser_peak_memory_bytes: int | None = None
 
     @property
@@ -148,6 +149,7 @@ class LoadReader:
             yield from self._dump(dump)
         self._witness.finish()
         self.outcome.checksums = self._witness.checksums
+        self.outcome.second_reading_seconds = self._witness.seconds
         summary = self.outcome.summary
         for table in self._catalog.unfilled():
             summary.counts.setdefault(table.name, TableCount())

@@ -102,7 +102,12 @@ class Decoder:
         self.open = 0
         self._statement = statement
         self._text = b""
-        self._places = {c.name: n for n, c in enumerate(statement.given)}
+        places = {column.name: n for n, column in enumerate(statement.given)}
+        #: The landing table's columns, how they are read, and which value is theirs.
+        self._landing = [
+            (column, column.family, places.get(column.name))
+            for column in statement.landed
+        ]
 
     @property
     def table(self) -> str:
@@ -149,17 +154,19 @@ class Decoder:
         """Skip white space and comments; enter versioned ones and leave them."""
         text = self._text
         while at < len(text):
-            two = text[at : at + 2]
-            if text[at] in _BLANKS:
+            byte = text[at]
+            if byte in _BLANKS:
                 at += 1
-            elif two == b"/*":
+                continue
+            if byte not in b"/*#-":
+                return at
+            two = text[at : at + 2]
+            if two == b"/*":
                 at = self._comment(at)
             elif two == b"*/" and self.open:
                 self.open -= 1
                 at += 2
-            elif text[at] == 0x23 or (
-                two == b"--" and (text[at + 2 : at + 3] <= b" " or text[at + 2] == 0x7F)
-            ):
+            elif byte == 0x23 or (two == b"--" and _parts(text[at + 2 : at + 3])):
                 at = text.find(b"\n", at) + 1 or len(text)
             else:
                 return at
@@ -306,18 +313,23 @@ class Decoder:
         if len(values) != len(self._statement.given):
             raise NotLanded
         texts = []
-        for column in self._statement.landed:
-            place = self._places.get(column.name)
+        charset = self._statement.charset
+        for column, family, place in self._landing:
             if place is not None and values[place].kind != "default":
-                text = _text(column, values[place], self._statement.charset)
+                text = _text(column, family, values[place], charset)
             elif column.default is not None:
-                text = _text(column, _default(column), "utf8mb4")
+                text = _text(column, family, _default(column), "utf8mb4")
             elif place is None or column.can_be_omitted:
                 text = None
             else:
                 raise NotLanded
             texts.append(text)
         return texts
+
+
+def _parts(byte: bytes) -> bool:
+    """Whether two dashes before this byte, or before the end, open a comment."""
+    return byte <= b" " or byte == b"\x7f"
 
 
 def _word(text: bytes, at: int) -> bytes:
@@ -339,9 +351,8 @@ def _default(column: Column) -> Value:
     return Value(kind, text.encode())
 
 
-def _text(column: Column, value: Value, charset: str) -> str | None:
+def _text(column: Column, family: str, value: Value, charset: str) -> str | None:
     """How a value lands: see the rules in ``values``."""
-    family = column.family
     if value.kind == "null":
         return None
     if family == "binary":

@@ -13,12 +13,14 @@ class Verification:
     """How much of what is landed was held against the dump, and what was found.
 
     ``rows`` of the ``landed`` rows were read twice; ``None`` when no checksum was kept.
-    ``faults`` are sentences, none when all is as the dump has it.
+    ``faults`` are sentences, none when all is as the dump has it. ``seconds`` is what
+    the second reading and the comparison took together.
     """
 
     rows: int | None
     landed: int
     faults: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @property
     def is_complete(self) -> bool:

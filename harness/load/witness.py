@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -108,6 +109,8 @@ class Witness:
         self._held: dict[str, tuple[Decoder, Piece, int]] = {}
         self._open: Checksum | None = None
         self._fault: NotVerified | None = None
+        #: What the second reading took so far.
+        self.seconds = 0.0
 
     def begin(self, statement: Statement, file: str) -> None:
         """A statement's rows follow."""
@@ -133,6 +136,7 @@ class Witness:
         """The reader has read this piece of the statement that began last."""
         if self._decoder is None:
             return
+        began = time.perf_counter()
         limit = self._limit(piece)
         if not self._continues:
             self._decoder.open = piece.open
@@ -140,6 +144,7 @@ class Witness:
         self._continues = limit >= piece.end - piece.start
         if not self._continues and self._only is None:
             self._hold(self._decoder, piece, read)
+        self.seconds += time.perf_counter() - began
 
     def end(self) -> None:
         """The statement has ended.
@@ -154,9 +159,11 @@ class Witness:
 
         Raises ``NotVerified`` as ``end`` does.
         """
+        began = time.perf_counter()
         while self._held:
             self._release()
         self._seal()
+        self.seconds += time.perf_counter() - began
         self.end()
 
     def _limit(self, piece: Piece) -> int:
