@@ -157,6 +157,8 @@ class LoadReader:
 
     def _dump(self, dump: Dump) -> Iterator[Event]:
         """Read the parts of one dump and enter it in the outcome."""
+        _check_whole(dump, self._catalog)
+        _warn_of_uncounted(dump, self._catalog, self.outcome.summary)
         first, counted = self._done, DumpSummary()
         files: list[tuple[str, str]] = []
         for part in dump.parts:
@@ -268,6 +270,30 @@ def _add_counts(total: DumpSummary, found: DumpSummary) -> None:
 
 def _extend(names: list[str], found: Iterable[str]) -> None:
     names.extend(name for name in found if name not in names)
+
+
+def _check_whole(dump: Dump, catalog: Catalog) -> None:
+    """Raise ``PartsDiffer`` when something of a wanted table is missing by its name."""
+    for name, problem in dump.problems:
+        if catalog.is_wanted(name):
+            raise PartsDiffer(problem)
+    for name in dump.undeclared:
+        if catalog.is_wanted(name) and name not in catalog.tables:
+            raise PartsDiffer(
+                f"{dump.name} has rows of {name} and no {name}-schema.sql, so that "
+                "nothing tells its columns. Nothing was loaded. Copy the directory "
+                "again, make the export again without --no-schemas, or give the file "
+                "of its CREATE TABLE as a --dump before it."
+            )
+
+
+def _warn_of_uncounted(dump: Dump, catalog: Catalog, total: DumpSummary) -> None:
+    total.warnings.extend(
+        f"{dump.name} has no rows of {name} and no count of them, so that an empty "
+        "table could not be told from files that are missing"
+        for name in dump.uncounted
+        if catalog.is_wanted(name) and name not in catalog.filled
+    )
 
 
 def _check_rows(dump: Dump, counted: DumpSummary, catalog: Catalog) -> None:
