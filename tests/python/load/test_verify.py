@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness import settings
+from harness import settings, stages
+from harness.console import Console
+from harness.database import Target
 from harness.errors import Refused, UsageError
 from harness.load import DumpError, LoadResult, landing, parallel, staging
 from harness.load.bulk import BulkConverter
@@ -20,6 +24,8 @@ from harness.load.selection import Selection
 from harness.load.values import Literal, RowConverter
 from harness.load.verify import verify_landing
 from harness.load.witness import NotVerified, Witness
+from harness.stages import Inputs, Session
+from harness.status import load_report
 from tests.python.load.dumps import extended, signed, table
 
 Connection = psycopg.Connection[Any]
@@ -355,3 +361,80 @@ def test_a_copy_block_is_what_is_proven(
     monkeypatch.setattr(staging.Writer, "copy", faulty)
     with pytest.raises(DumpError, match="row 900 "):
         load(connection, dump)
+
+
+FILES = ("marketplace.sql", "bookings-created.json", "user-id-mapping.json")
+
+
+@pytest.fixture
+def session(connection: Connection) -> Session:
+    to = Target({"dbname": connection.info.dbname}, is_embedded=False)
+    session = Session(Console(io.StringIO(), io.StringIO()), to, connection)
+    stages.create_target(session)
+    return session
+
+
+def printed_by(session: Session) -> str:
+    printed = session.console.err
+    assert isinstance(printed, io.StringIO)
+    return printed.getvalue()
+
+
+def land(session: Session, *, verify_dump: bool = False) -> LoadResult:
+    dump, bookings, users = (str(MARKETPLACE.with_name(name)) for name in FILES)
+    return stages.load(session, Inputs([dump], bookings, users, verify_dump))
+
+
+@pytest.mark.parametrize(
+    ("verify_dump", "recorded", "printed"),
+    [
+        (False, r"a sample: [\d,]+ of 7,760 rows", r"a sample, [\d,]+ of 7,760 rows\n"),
+        (True, "all rows", "every row\n"),
+    ],
+)
+def test_load_and_validate_say_what_was_done(
+    session: Session, verify_dump: bool, recorded: str, printed: str
+) -> None:
+    """On the console, in both JSONs and in the ledger."""
+    result = land(session, verify_dump=verify_dump)
+    said = printed_by(session)
+    assert re.search("dump verified: " + printed, said)
+    assert re.fullmatch(recorded, load_report(result)["dump_verified"])
+    detail = session.connection.execute(
+        "select detail from carryover.steps where step = 'load'"
+    ).fetchone()
+    assert detail
+    assert re.fullmatch(recorded, detail[0]["dump_verified"])
+    assert sum(each["rows"] for each in detail[0]["checksums"].values()) == (
+        result.verified.rows
+    )
+    found = stages.run_validate(session)
+    assert re.fullmatch(recorded, found.result["dump_verified"])
+    said = printed_by(session)
+    assert len(re.findall("dump verified: " + printed, said)) == 2
+    assert not any("landing table" in error for error in found.errors)
+
+
+def test_validate_finds_a_byte_that_was_planted(session: Session) -> None:
+    """In the sample with nothing more said, elsewhere when every row is verified."""
+    land(session)
+    last = "(select max(_row) from staging.message)"
+    plant = "update staging.message set message = message || 'x' where _row = {}"
+    session.connection.execute(plant.format(4_000))
+    session.connection.commit()
+    read_again = stages.run_validate(
+        session, verify_dump=True, dumps=[str(MARKETPLACE)]
+    )
+    assert "landing table message is not as the dump has it" in read_again.errors[0]
+    assert read_again.result["dump_verified"] == "all rows"
+    with pytest.raises(UsageError, match="--verify-dump --dump FILE"):
+        stages.run_validate(session, verify_dump=True)
+    session.connection.execute(plant.format(last))
+    session.connection.commit()
+    sampled = stages.run_validate(session)
+    assert not sampled.is_valid
+    assert "landing table message is not as the dump has it" in sampled.errors[0]
+    land(session, verify_dump=True)
+    session.connection.execute(plant.format(4_000))
+    session.connection.commit()
+    assert "landing table message" in stages.run_validate(session).errors[0]
