@@ -125,9 +125,9 @@ def case(number: int) -> Case:
     if not any("--default-character-set" in option for option in options):
         client = draw.choice(CLIENTS)
         options.append(f"--default-character-set={client}")
-    if client != "utf8mb4" and "--compact" in options:
-        # It does not say its character set.
-        options.remove("--compact")
+    if client != "utf8mb4":
+        # These do not let the dump say its character set.
+        options = [o for o in options if o not in ("--compact", "--skip-opt")]
     piece = draw.choice([1, 7, 100, 4096, 1 << 20])
     return Case(rows, options, client, draw.choice(MODES), piece)
 
