@@ -40,5 +40,9 @@ class Verification:
         if self.rows is None:
             return "dump not verified: it was loaded by an earlier version"
         if self.is_complete:
-            return "dump verified: every row"
-        return f"dump verified: a sample, {self.rows:,} of {self.landed:,} rows"
+            said = "dump verified: every row"
+        else:
+            said = f"dump verified: a sample, {self.rows:,} of {self.landed:,} rows"
+        if self.faults:
+            said += f"; the landing differs in {len(self.faults):,} places"
+        return said
