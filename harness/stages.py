@@ -181,12 +181,6 @@ def load(
             f"{counted(rejected, 'row')} rejected;"
             f" see {settings.staging_schema()}.rejected_rows"
         )
-    coerced = sum(table.values_coerced for table in result.tables)
-    if coerced:
-        session.console.warn(
-            f"{counted(coerced, 'text')} with NUL, landed with U+FFFD in its place;"
-            f" see {settings.staging_schema()}.coerced_values"
-        )
     return result
 
 

@@ -101,6 +101,15 @@ class Report:
                 f"{self.peak_bytes / _MEGABYTE:.0f} MB",
             ),
         ]
+        proven = statistics.median(each.verify_seconds for each in self.loads)
+        rows.append(
+            (
+                "of it, the proof by a sample",
+                f"{proven:.2f} s",
+                f"{proven / copy:.2f}",
+                "-",
+            )
+        )
         if self.verified:
             rows.append(
                 (

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from harness import settings
 from harness.load import staging
 from harness.load.dumps import find_dumps
 from harness.load.events import (
@@ -220,6 +221,12 @@ def _input_files(read: Outcome, files: _Inputs) -> tuple[InputFile, ...]:
 
 def _warnings(summary: DumpSummary, files: _Inputs) -> tuple[str, ...]:
     found = list(summary.warnings)
+    coerced = sum(count.values_coerced for count in summary.counts.values())
+    if coerced:
+        found.append(
+            f"{coerced:,} {'text holds' if coerced == 1 else 'texts hold'} NUL, landed "
+            f"with U+FFFD in its place; see {settings.staging_schema()}.coerced_values"
+        )
     for read in (files.bookings, files.users):
         found.extend(read.file.warnings if read else ())
     return tuple(found)

@@ -24,7 +24,7 @@ from harness.load.witness import LONGEST_TEXT, Checksum, NotVerified, Range, Wit
 from harness.queries import query
 
 Columns = Mapping[str, Sequence[str]]
-_AGAIN = "Load the dump again: ./inv load --dump FILE"
+_NAME_IT = "Name its dump again: ./inv validate --verify-dump --dump FILE"
 
 
 def require_landed_as_read(
@@ -69,23 +69,23 @@ def verify_landing(
     Raises ``UsageError`` when neither is so and ``Refused`` when the files are not
     those that were loaded.
     """
-    if not _has(connection, "loaded_checksums"):
-        if every_row:
-            raise UsageError(
-                "the landing tables were loaded by an earlier version, which kept no "
-                f"checksums of the dump. Nothing was changed. {_AGAIN}"
-            )
-        return Verification(None, 0)
     landed = _landed_rows(connection)
-    checksums = _kept(connection)
     if dumps:
         checksums = _read_again(connection, dumps, sorted(landed))
+    elif _has(connection, "loaded_checksums"):
+        checksums = _kept(connection)
+    elif every_row:
+        raise UsageError(
+            "the landing tables were loaded by an earlier version, which kept no "
+            f"checksums of the dump. Nothing was changed. {_NAME_IT}"
+        )
+    else:
+        return Verification(None, sum(landed.values()))
     rows = sum(each.rows for each in checksums)
-    if every_row and rows != sum(landed.values()):
+    if every_row and not dumps and rows != sum(landed.values()):
         raise UsageError(
             f"the load kept checksums of {rows:,} of {sum(landed.values()):,} rows. "
-            "Nothing was changed. Name its dump again: ./inv validate --verify-dump "
-            "--dump FILE"
+            f"Nothing was changed. {_NAME_IT}"
         )
     schema = settings.staging_schema()
     faults = [

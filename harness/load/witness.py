@@ -190,7 +190,7 @@ class Witness:
     def _hold(self, decoder: Decoder, piece: Piece, read: int) -> None:
         """Keep the piece: it may be its table's last."""
         self._held.pop(self._table, None)
-        if piece.end - piece.start > _LONGEST_PIECE:
+        if len(piece.data) > _LONGEST_PIECE:
             return
         self._held[self._table] = (decoder, piece, read)
         if len(self._held) * len(piece.data) > _HELD_BYTES:

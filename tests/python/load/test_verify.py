@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,7 @@ def test_a_landing_of_an_earlier_version_is_said_to_be_unproven(
     assert (str(found), found.faults) == ("not (loaded by an earlier version)", ())
     with pytest.raises(UsageError, match="earlier version"):
         verify_landing(connection, every_row=True)
+    assert verify_landing(connection, [str(dump)], every_row=True).is_complete
 
 
 ODD = [
@@ -438,3 +440,65 @@ def test_validate_finds_a_byte_that_was_planted(session: Session) -> None:
     session.connection.execute(plant.format(4_000))
     session.connection.commit()
     assert "landing table message" in stages.run_validate(session).errors[0]
+
+
+class _Input:
+    """Standard input that is a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.buffer = io.BytesIO(path.read_bytes())
+
+    def isatty(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_standard_input_is_proven_and_told_without_the_row(
+    connection: Connection,
+    dump: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    in_process: bool,
+) -> None:
+    """It comes but once, so a difference is told by the rows around it."""
+    if not in_process:
+        monkeypatch.setattr(parallel, "processors", lambda: 2)
+        start = subprocess.Popen
+        with dump.open("rb") as file, monkeypatch.context() as patch:
+            patch.setattr(
+                "harness.load.parallel.subprocess.Popen",
+                lambda *args, **given: start(*args, stdin=file, **given),
+            )
+            assert load(connection, "-", every_row=True).verified.is_complete
+        return
+    monkeypatch.setattr(parallel, "processors", lambda: 1)
+    monkeypatch.setattr("sys.stdin", _Input(dump))
+    assert load(connection, "-", every_row=True).verified.is_complete
+    monkeypatch.setattr("sys.stdin", _Input(dump))
+    assert verify_landing(connection, ["-"], every_row=True).faults == ()
+    monkeypatch.setattr("sys.stdin", _Input(dump))
+    joined = changed(BulkConverter._joined, "text 17\n", "text 71\n")
+    monkeypatch.setattr(BulkConverter, "_joined", joined)
+    with pytest.raises(NotVerified, match="one of the rows 1 to 100 differs"):
+        load(connection, "-", every_row=True)
+
+
+def test_a_mydumper_directory_is_proven(connection: Connection, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    files = {
+        "metadata": "# Started dump at: x\n# Finished dump at: y\n",
+        "d.t-schema.sql": table(),
+        "d.t.00000.sql": extended("t", NUMBERED[:400]),
+        "d.t.00001.sql": "/*!40101 SET NAMES binary*/;\n"
+        + extended("t", NUMBERED[400:]),
+    }
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    for every_row in (False, True):
+        assert load(connection, folder, every_row=every_row).verified.rows
+        assert verify_landing(connection).faults == ()
+        again = verify_landing(connection, [str(folder)], every_row=True)
+        assert (again.is_complete, again.faults) == (True, ())
+    connection.execute("update staging.t set b = 'text 900 ' where a = '900'")
+    (fault,) = verify_landing(connection).faults
+    assert "export/d.t.00001.sql" in fault
