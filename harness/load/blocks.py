@@ -12,7 +12,7 @@ from functools import cached_property
 
 from harness.load.bulk import BulkConverter
 from harness.load.catalog import Catalog
-from harness.load.events import CopyBlock, TableCount
+from harness.load.events import CoercedValue, CopyBlock, RejectedRow, TableCount
 from harness.load.lexer import Mode
 from harness.load.reference import Statement
 from harness.load.schema import Column, Table
@@ -63,6 +63,34 @@ class Stretch:
     copy: CopyBlock
     begun: int
     opened: int
+
+
+#: What one step finds: a stretch of rows, or one row with its coerced values or none.
+Found = RejectedRow | list[CoercedValue] | Stretch
+
+
+@dataclass
+class Span:
+    """What became of rows, from ``first_row`` on, since the witness was last told.
+
+    ``open`` counts the versioned comments that were open when they began.
+    """
+
+    open: int
+    first_row: int
+    landed: int = 0
+    rejected: int = 0
+    coerced: int = 0
+
+    def add(self, found: Found) -> None:
+        """One step was read."""
+        if isinstance(found, RejectedRow):
+            self.rejected += 1
+        elif isinstance(found, Stretch):
+            self.landed += found.copy.rows
+        else:
+            self.landed += 1
+            self.coerced += len(found)
 
 
 class Lines:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.load.blocks import Insert, Lines, Stretch
+from harness.load.blocks import Found, Insert, Lines, Span, Stretch
 from harness.load.bulk import BulkConverter, skip_strings
 from harness.load.catalog import Catalog
 from harness.load.errors import Incomplete, Unreadable
@@ -40,8 +40,8 @@ _BLOCK = 1 << 18
 _EXCERPT = 200
 #: How far to look for a statement's end before skipping its strings in bulk.
 _SKIP_LOOK = 1 << 12
-#: What one step finds: a stretch of rows, a row with its coerced values, or none.
-Found = RejectedRow | list[CoercedValue] | Stretch
+#: So many bytes of rows that were read one by one are worth telling the witness.
+_WORTH_TELLING = 1 << 14
 
 
 class Inserts:
@@ -238,14 +238,14 @@ class Inserts:
         reader = RowReader(insert.mode)
         reader.executed = executed
         block = Lines(insert, self._catalog)
-        window, file = self._window, self._catalog.file or ""
+        window, name = self._window, insert.table.name
         window.kept = window.position
-        self._witness.begin(insert.statement, file)
+        self._witness.begin(insert.statement, self._catalog.file or "")
+        span = Span(reader.executed, self._catalog.landed[name] + 1)
         before, opened, is_open = count.rows_read, 0, True
         while is_open:
-            open_before = reader.executed
-            first_row = self._catalog.landed[insert.table.name] + block.rows + 1
             found = self._next(insert, reader, block)
+            span.add(found)
             opened += found.opened if isinstance(found, Stretch) else 1
             if isinstance(found, RejectedRow):
                 count.rows_rejected += 1
@@ -257,13 +257,16 @@ class Inserts:
                 yield from block.flush(count)
                 count.statements += found.begun
                 count.rows_loaded += found.copy.rows
-                self._catalog.landed[insert.table.name] += found.copy.rows
+                self._catalog.landed[name] += found.copy.rows
                 yield found.copy
             if block.size > _BLOCK:
                 yield from block.flush(count)
             is_open = self._goes_on(reader, delimiter)
-            self._witness.see(self._piece(file, open_before, first_row, found))
-            window.kept = window.position
+            read = window.position - (window.kept or 0)
+            if read > _WORTH_TELLING or not is_open:
+                self._witness.see(self._piece(span))
+                window.kept = window.position
+                span = Span(reader.executed, span.first_row + span.landed)
         window.kept = None
         yield from block.flush(count)
         if count.rows_read - before != opened:
@@ -272,24 +275,21 @@ class Inserts:
             raise Unreadable(what, self._window.position)
         self._witness.end()
 
-    def _piece(self, file: str, open_: int, first_row: int, found: Found) -> Piece:
-        """What was read in one step, as the witness is told of it."""
+    def _piece(self, span: Span) -> Piece:
+        """What was read since the witness was last told."""
         window = self._window
-        landed = found.copy.rows if isinstance(found, Stretch) else 1
-        rejected = int(isinstance(found, RejectedRow))
-        coerced = len(found) if isinstance(found, list) else 0
         return Piece(
             window.data,
             window.kept or 0,
             window.position,
             window.base,
             window.line,
-            file,
-            open_,
-            first_row,
-            landed - rejected,
-            rejected,
-            coerced,
+            self._catalog.file or "",
+            span.open,
+            span.first_row,
+            span.landed,
+            span.rejected,
+            span.coerced,
         )
 
     def _next(self, insert: Insert, reader: RowReader, block: Lines) -> Found:
