@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ LINKAGE_HELP = {
     "linkage-merge": "with infer: a chat that gets no booking goes into another",
 }
 DATABASE_HELP = "another database of the embedded server, such as a demo's"
+VERIFY_HELP = "hold every row against a second reading of the dump, else a sample"
 TABLES_HELP = "land these tables, chat,message, or '*' for all; else the models'"
 
 
@@ -69,14 +71,23 @@ def _dumps(paths: list[str]) -> list[str]:
     return [file_argument(path) or path for path in paths]
 
 
-def _inputs(dump: list[str], bookings: str | None, users: str | None) -> Inputs:
-    return Inputs(_dumps(dump), file_argument(bookings), file_argument(users))
+def _inputs(
+    dump: list[str],
+    bookings: str | None,
+    users: str | None,
+    *,
+    verify_dump: bool = False,
+) -> Inputs:
+    return Inputs(
+        _dumps(dump), file_argument(bookings), file_argument(users), verify_dump
+    )
 
 
 @task(
     help={
         **DUMP_HELP,
         "tables": TABLES_HELP,
+        "verify-dump": VERIFY_HELP,
         "json": "print what was loaded as JSON",
     },
     iterable=["dump"],
@@ -87,10 +98,11 @@ def load(
     bookings: str | None = None,
     users: str | None = None,
     tables: str | None = None,
+    verify_dump: bool = False,
     json: bool = False,
 ) -> None:
     """Land a dump's tables in staging, every row or its reason."""
-    inputs = _inputs(require_dumps(dump), bookings, users)
+    inputs = _inputs(require_dumps(dump), bookings, users, verify_dump=verify_dump)
     selection = parse_tables(tables)
     console = Console(quiet=json)
     session = stages.open_session(console, "load", names_run=False, exclusive=True)
@@ -99,9 +111,16 @@ def load(
         console.result(_as_json(status.load_report(result)))
         return
     console.table(
-        ("table", "statements", "read", "loaded", "rejected"),
+        ("table", "statements", "read", "loaded", "rejected", "coerced"),
         [
-            (t.name, t.statements, t.rows_read, t.rows_loaded, t.rows_rejected)
+            (
+                t.name,
+                t.statements,
+                t.rows_read,
+                t.rows_loaded,
+                t.rows_rejected,
+                t.values_coerced,
+            )
             for t in result.tables
         ],
     )
@@ -220,12 +239,30 @@ def publish_(_: Context, execute: bool = False) -> None:
 @task(
     help={
         "in-use": IN_USE_HELP,
+        "verify-dump": "hold every landed row against the dump before",
+        "dump": "with --verify-dump: the file that was loaded, to be read again; give "
+        "it again for more files",
         "json": "print chat-validation-results.json",
-    }
+    },
+    iterable=["dump"],
 )
-def validate(_: Context, in_use: bool = False, json: bool = False) -> None:
+def validate(
+    _: Context,
+    dump: list[str],
+    in_use: bool = False,
+    verify_dump: bool = False,
+    json: bool = False,
+) -> None:
     """Compare every live row with the source; exit 3 when not valid."""
-    _validate("validate", in_use=in_use, as_json=json)
+    if dump and not verify_dump:
+        raise UsageError("--dump is read with --verify-dump only. Nothing was done.")
+    _validate(
+        "validate",
+        in_use=in_use,
+        as_json=json,
+        verify_dump=verify_dump,
+        dumps=_dumps(dump),
+    )
 
 
 @task(
@@ -355,6 +392,7 @@ def status_(_: Context, json: bool = False) -> None:
         **DUMP_HELP,
         "execute": EXECUTE_HELP,
         "in-use": IN_USE_HELP,
+        "verify-dump": VERIFY_HELP,
         **LINKAGE_HELP,
     },
     iterable=["dump"],
@@ -368,9 +406,10 @@ def migrate(
     in_use: bool = False,
     linkage: str | None = None,
     linkage_merge: bool = False,
+    verify_dump: bool = False,
 ) -> None:
     """Carry a dump all the way: load to validate; a bad publish is rolled back."""
-    inputs = _inputs(require_dumps(dump), bookings, users)
+    inputs = _inputs(require_dumps(dump), bookings, users, verify_dump=verify_dump)
     how = parse_linkage(linkage, merges=linkage_merge)
     session = stages.open_session(Console(), "migrate", names_run=False, exclusive=True)
     migration.prepare_target(session, how)
@@ -380,6 +419,7 @@ def migrate(
 @task(
     help={
         "sample": "the sample to carry: marketplace (default) or bookingless",
+        "verify-dump": VERIFY_HELP,
         **LINKAGE_HELP,
     }
 )
@@ -388,6 +428,7 @@ def demo(
     sample: str = "marketplace",
     linkage: str | None = None,
     linkage_merge: bool = False,
+    verify_dump: bool = False,
 ) -> None:
     """Run the whole migration on a sample, in a rehearsal database."""
     how = parse_linkage(linkage, merges=linkage_merge)
@@ -403,6 +444,7 @@ def demo(
         [str(dumps[0])],
         str(folder / "bookings-created.json"),
         str(folder / "user-id-mapping.json"),
+        verify_dump,
     )
     migration.migrate(session, inputs, how, execute=True)
     session.console.note("next: ./inv status, ./inv db.psql, ./inv rollback")
@@ -853,10 +895,19 @@ def _preflight(task_name: str, *, as_json: bool) -> None:
     console.note(f"next: {pipelines.current().command('publish')}")
 
 
-def _validate(task_name: str, *, in_use: bool, as_json: bool) -> None:
+def _validate(
+    task_name: str,
+    *,
+    in_use: bool,
+    as_json: bool,
+    verify_dump: bool = False,
+    dumps: Sequence[str] = (),
+) -> None:
     console = Console(quiet=as_json)
     session = stages.open_session(console, task_name)
-    validation = stages.run_validate(session, in_use=in_use)
+    validation = stages.run_validate(
+        session, in_use=in_use, verify_dump=verify_dump, dumps=dumps
+    )
     if as_json:
         console.result(_as_json(validation.result))
     else:

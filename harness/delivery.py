@@ -77,8 +77,8 @@ def print_rollback(session: Session, done: Rollback) -> None:
         )
     if done.forced:
         console.warn(
-            f"{done.forced:,} rows that were changed since the publish, or cannot be told "
-            "from such, go as well"
+            f"{done.forced:,} rows that were changed since the publish, or cannot be "
+            "told from such, go as well"
         )
     if done.proof:
         say = console.result if done.proof.holds else console.warn

@@ -53,11 +53,15 @@ class LoadFailed(HarnessError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files that a migration reads; ``-`` among the dumps is standard input."""
+    """The files that a migration reads; ``-`` among the dumps is standard input.
+
+    With ``verify_dump`` every row is read twice, else a sample.
+    """
 
     dumps: Sequence[str]
     bookings: str | None = None
     users: str | None = None
+    verify_dump: bool = False
 
 
 @dataclass
@@ -168,6 +172,7 @@ def load(
                 "run the command again."
             ) from error
         step.detail = f"{_loaded(result)}{_filled(filled)}"
+    session.console.note(result.verified.sentence)
     for warning in result.warnings:
         session.console.warn(warning)
     rejected = sum(table.rows_rejected for table in result.tables)
@@ -385,14 +390,27 @@ def run_publish(session: Session) -> publish.Plan:
     return plan
 
 
-def run_validate(session: Session, *, in_use: bool = False) -> validate.Validation:
-    """Compare every live row with the source; what to do of a fault is the caller's."""
+def run_validate(
+    session: Session,
+    *,
+    in_use: bool = False,
+    verify_dump: bool = False,
+    dumps: Sequence[str] = (),
+) -> validate.Validation:
+    """Compare every live row with the source; what to do of a fault is the caller's.
+
+    What is landed is held against the dump before, with ``verify_dump`` every row.
+    """
     ledger.current_run(session.connection)
     if pipelines.current() is pipelines.MIGRATION:
         require_landed(session.connection)
     with session.console.step("validating every row") as step:
-        validation = validate.validate(session.connection, in_use=in_use)
+        validation = validate.validate(
+            session.connection, in_use=in_use, verify_dump=verify_dump, dumps=dumps
+        )
         step.detail = _validated(validation)
+    if validation.verified:
+        session.console.note(validation.verified.sentence)
     for note in validation.notes:
         session.console.warn(note)
     return validation
@@ -451,6 +469,7 @@ def _land(
             live_schema=settings.live_schema(),
             selection=selection,
             on_progress=on_progress,
+            verify_dump=inputs.verify_dump,
         )
         _enter_load(session, run_id, result, started)
         return result, target.fill(connection)
@@ -479,6 +498,7 @@ def _enter_load(
             "read": table.rows_read,
             "loaded": table.rows_loaded,
             "rejected": table.rows_rejected,
+            "coerced": table.values_coerced,
             "bytes": table.bytes,
             "seconds": round(table.seconds, 3),
         }
@@ -491,6 +511,11 @@ def _enter_load(
             "rejected": dict(result.rejected_reasons),
             "producer": result.producer,
             "warnings": list(result.warnings),
+            "dump_verified": str(result.verified),
+            "checksums": {
+                name: {"rows": rows, "high": str(high), "low": str(low)}
+                for name, (rows, high, low) in result.checksums.items()
+            },
             "parser_peak_memory_bytes": result.parser_peak_memory_bytes,
         },
     )

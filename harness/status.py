@@ -124,6 +124,7 @@ def load_report(result: LoadResult) -> dict[str, Any]:
                 "statements": table.statements,
                 "rows": table.rows_loaded,
                 "rejected": table.rows_rejected,
+                "coerced": table.values_coerced,
                 "bytes": table.bytes,
                 "seconds": round(table.seconds, 3),
             }
@@ -143,8 +144,12 @@ def load_report(result: LoadResult) -> dict[str, Any]:
         "time_zone": result.time_zone,
         "rejected_reasons": dict(result.rejected_reasons),
         "warnings": list(result.warnings),
+        "dump_verified": str(result.verified),
+        "rows_verified": result.verified.rows,
+        "verify_seconds": round(result.verified.seconds, 3),
         "rows": sum(table.rows_loaded for table in result.tables),
         "rejected": sum(table.rows_rejected for table in result.tables),
+        "coerced": sum(table.values_coerced for table in result.tables),
         "bytes": sum(item.bytes for item in result.inputs if item.kind == "dump"),
         "seconds": round(result.seconds, 3),
     }

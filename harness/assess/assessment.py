@@ -14,7 +14,7 @@ from harness.assess.expected import Difference, differences
 from harness.assess.profile import Profile
 from harness.load.dumps import Dump, find_dumps
 from harness.load.errors import DumpError
-from harness.load.events import CopyBlock, RejectedRow, TableFound
+from harness.load.events import CoercedValue, CopyBlock, RejectedRow, TableFound
 from harness.load.names import check_names
 from harness.load.parts import LoadReader, Outcome, PartsDiffer
 from harness.load.schema import Table
@@ -96,6 +96,8 @@ def _read(
                 found.profile.tables[event.table].add(event)
             elif isinstance(event, RejectedRow):
                 found.profile.reject(event)
+            elif isinstance(event, CoercedValue):
+                found.profile.coerce(event)
             elif isinstance(event, TableFound):
                 found.profile.found(event.table)
     except DumpError as error:

@@ -105,7 +105,7 @@ def _tables(found: Assessment) -> tuple[tuple[str, ...], list[tuple[object, ...]
 
 
 def _columns(found: Assessment) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    names = ("column", "type", "NULL", "zero dates", "double-encoded")
+    names = ("column", "type", "NULL", "zero dates", "double-encoded", "with NUL")
     rows: list[tuple[object, ...]] = [
         (
             f"{name}.{column.column.name}",
@@ -113,6 +113,7 @@ def _columns(found: Assessment) -> tuple[tuple[str, ...], list[tuple[object, ...
             column.nulls,
             column.zero_dates,
             column.double_encoded,
+            column.with_nul,
         )
         for name, table in sorted(found.profile.tables.items())
         for column in table.columns.values()
@@ -160,6 +161,7 @@ def _table_as_dict(table: TableProfile) -> dict[str, Any]:
                 "nulls": column.nulls,
                 "zero_dates": column.zero_dates,
                 "double_encoded": column.double_encoded,
+                "with_nul": column.with_nul,
             }
             for name, column in table.columns.items()
         ],

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import methodcaller
 
 from harness.load.charsets import LATIN1
-from harness.load.events import CopyBlock, RejectedRow
+from harness.load.events import CoercedValue, CopyBlock, RejectedRow
 from harness.load.schema import Column, Table
 from harness.load.values import NULL_FIELD
 
@@ -43,12 +43,13 @@ def is_double_encoded(text: bytes) -> bool:
 
 @dataclass
 class ColumnProfile:
-    """One column: how many values are NULL, no real date, or suspected text."""
+    """One column: how many values are NULL, no real date, suspected, or hold a NUL."""
 
     column: Column
     nulls: int = 0
     zero_dates: int = 0
     double_encoded: int = 0
+    with_nul: int = 0
 
     def add(self, values: tuple[bytes, ...]) -> None:
         """Count the values of some rows, as COPY fields."""
@@ -67,7 +68,9 @@ class ColumnProfile:
     @property
     def has_findings(self) -> bool:
         """Whether there is something to say of it."""
-        return bool(self.nulls or self.zero_dates or self.double_encoded)
+        return bool(
+            self.nulls or self.zero_dates or self.double_encoded or self.with_nul
+        )
 
     @property
     def _base(self) -> str:
@@ -129,3 +132,7 @@ class Profile:
         self.tables[row.table].rejected += 1
         first = Reason(row.table, row.reason, 0, row.file, row.line, row.byte_offset)
         self.reasons.setdefault((row.table, row.reason), first).rows += 1
+
+    def coerce(self, value: CoercedValue) -> None:
+        """A value would be landed otherwise than the dump has it."""
+        self.tables[value.table].columns[value.column].with_nul += 1

@@ -42,7 +42,8 @@ class BenchFailed(HarnessError):
 class Report:
     """What was measured.
 
-    ``others`` says of each other tool how many seconds it took, or why it was skipped.
+    ``verified`` is one load with ``--verify-dump``. ``others`` says of each other tool
+    how many seconds it took, or why it was skipped.
     """
 
     rows: int
@@ -51,6 +52,20 @@ class Report:
     copies: list[Measure]
     others: dict[str, float | str]
     environment: dict[str, Any]
+    verified: Measure | None = None
+
+    @property
+    def sample_share(self) -> float:
+        """What holding a sample against the dump takes of a load, at most."""
+        shares = (each.verify_seconds / each.seconds for each in self.loads)
+        return statistics.median(shares)
+
+    @property
+    def verified_ratio(self) -> float | None:
+        """One load that holds every row against the dump, in median loads."""
+        if self.verified is None:
+            return None
+        return self.verified.seconds / _median(self.loads)
 
     @property
     def ratio(self) -> float:
@@ -69,6 +84,8 @@ class Report:
             "copy_seconds": _median(self.copies),
             "ratio": self.ratio,
             "peak_bytes": self.peak_bytes,
+            "sample_share": self.sample_share,
+            "verified_ratio": self.verified_ratio,
         }
         return {**medians, **asdict(self)}
 
@@ -84,6 +101,24 @@ class Report:
                 f"{self.peak_bytes / _MEGABYTE:.0f} MB",
             ),
         ]
+        proven = statistics.median(each.verify_seconds for each in self.loads)
+        rows.append(
+            (
+                "of it, the proof by a sample",
+                f"{proven:.2f} s",
+                f"{proven / copy:.2f}",
+                "-",
+            )
+        )
+        if self.verified:
+            rows.append(
+                (
+                    "load --verify-dump, once",
+                    f"{self.verified.seconds:.2f} s",
+                    f"{self.verified.seconds / copy:.2f}",
+                    f"{self.verified.peak_bytes / _MEGABYTE:.0f} MB",
+                )
+            )
         for name, found in self.others.items():
             if isinstance(found, str):
                 rows.append((name, f"skipped: {found}", "-", "-"))
@@ -114,10 +149,19 @@ def measure(
             step.detail = f"{files.dump_bytes / _MEGABYTE:,.0f} MB"
         with scratch(to) as database:
             loads, copies = _alternate(database, console, files, repetitions)
+            with console.step("loading with --verify-dump") as step:
+                verified = _run(database, "load --verify-dump", files.dump)
+                step.detail = f"{verified.seconds:.2f} s"
             with console.step("measuring other tools") as step:
                 found = others.measure(database, files, folder)
         return Report(
-            rows, files.dump_bytes, loads, copies, found, environment(to, repetitions)
+            rows,
+            files.dump_bytes,
+            loads,
+            copies,
+            found,
+            environment(to, repetitions),
+            verified,
         )
 
 

@@ -1,5 +1,7 @@
 """One measured run, in a process of its own: a load, or a COPY of prepared text.
 
+A load is measured with its sample of rows that are read twice, or with all of them.
+
 ``load`` starts it as ``python -m harness.bench.run WHAT FILE`` with the scratch
 database in the environment, so that every run begins alike and its peak memory is its
 own. Prints its ``Measure`` as JSON. Writes the scratch database only.
@@ -34,12 +36,14 @@ class Measure:
 
     ``feeder_bytes`` is this process's, ``parser_bytes`` its child's, 0 when it had
     none. Linux counts what the parent held when the child was started to the child.
+    ``verify_seconds`` is what holding rows against the dump took, in both together.
     """
 
     seconds: float
     rows: int
     feeder_bytes: int
     parser_bytes: int
+    verify_seconds: float = 0.0
 
     @property
     def peak_bytes(self) -> int:
@@ -47,15 +51,26 @@ class Measure:
         return self.feeder_bytes + self.parser_bytes
 
 
-def load(dump: Path) -> int:
-    """Load the dump as ``./inv load`` does; returns the rows that were landed."""
+#: The rows that a run wrote, and the seconds that verifying them took.
+Done = tuple[int, float]
+
+
+def load(dump: Path, *, verify_dump: bool = False) -> Done:
+    """Load the dump as ``./inv load`` does."""
     session = stages.open_session(Console(quiet=True), "bench", names_run=False)
     bookings = dump.with_name("bookings-created.json")
-    result = stages.load(session, stages.Inputs([str(dump)], str(bookings)))
-    return sum(table.rows_loaded for table in result.tables)
+    inputs = stages.Inputs([str(dump)], str(bookings), verify_dump=verify_dump)
+    result = stages.load(session, inputs)
+    rows = sum(table.rows_loaded for table in result.tables)
+    return rows, result.verified.seconds
 
 
-def copy(text: Path) -> int:
+def load_verified(dump: Path) -> Done:
+    """Load the dump as ``./inv load --verify-dump`` does."""
+    return load(dump, verify_dump=True)
+
+
+def copy(text: Path) -> Done:
     """COPY prepared text into the kind of table that a load makes."""
     with connect(target()) as connection, connection.cursor() as cursor:
         connection.execute("drop table if exists prepared")
@@ -72,23 +87,24 @@ def copy(text: Path) -> int:
             while block := file.read(_BLOCK_BYTES):
                 copying.write(block)
         connection.commit()
-        return cursor.rowcount
+        return cursor.rowcount, 0.0
 
 
 def _columns() -> tuple[str, ...]:
     return messages.COLUMNS
 
 
-def measure(work: Callable[[Path], int], file: Path) -> Measure:
+def measure(work: Callable[[Path], Done], file: Path) -> Measure:
     """Run one piece of work and measure it."""
     began = time.perf_counter()
-    rows = work(file)
+    rows, verify_seconds = work(file)
     seconds = time.perf_counter() - began
     return Measure(
         seconds=seconds,
         rows=rows,
         feeder_bytes=_peak(resource.RUSAGE_SELF),
         parser_bytes=_peak(resource.RUSAGE_CHILDREN),
+        verify_seconds=verify_seconds,
     )
 
 
@@ -98,8 +114,13 @@ def _peak(who: int) -> int:
 
 def main() -> None:
     """Run what the arguments name and print its measure."""
-    work = {"load": load, "copy": copy}[sys.argv[1]]
-    print(json.dumps(asdict(measure(work, Path(sys.argv[2])))), flush=True)
+    works: dict[str, Callable[[Path], Done]] = {
+        "load": load,
+        "load --verify-dump": load_verified,
+        "copy": copy,
+    }
+    found = measure(works[sys.argv[1]], Path(sys.argv[2]))
+    print(json.dumps(asdict(found)), flush=True)
     # A garbage collection of everything that was imported is not measured anyway.
     os._exit(0)
 

@@ -10,7 +10,9 @@ the text does not hold, a split at the quotes yields in turn what is outside a s
 and what is inside one; an empty outside is a doubled quote. The outsides are few and
 alike, ``,`` or ``),(`` or ``,1,0,``, so a dictionary turns each into COPY's separators,
 and whatever is not made of separators, numbers and NULL is foreign and ends the bulk.
-MySQL's remaining escapes mean the same to COPY, but for ``\Z``.
+MySQL's remaining escapes mean the same to COPY, but for ``\Z``, which COPY writes
+``\x1a``. Nothing but the two bytes is ever put in that the text might hold itself, and
+what is put in for an escape is printable, so none can be taken for another.
 """
 
 from __future__ import annotations
@@ -20,15 +22,21 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from harness.load.charsets import Decoder, client_decoder, is_utf8
+from harness.load.charsets import (
+    Decoder,
+    client_decoder,
+    is_utf8,
+    keeps_ascii_apart,
+)
 from harness.load.lexer import Mode
 from harness.load.schema import Column
 from harness.load.values import copy_escape
 
 _STAND_INS = [bytes([code]) for code in (*range(1, 9), *range(14, 32), 127)]
-#: Escapes that mean something else to COPY, and those that bulk does not know either.
-_UNLIKE_COPY = re.compile(rb"\\[^nrtb\"]", re.DOTALL)
+#: Escapes to which COPY gives another meaning than MySQL, or none.
 _UNKNOWN_ESCAPE = re.compile(rb"\\[^nrtb\"Z]", re.DOTALL)
+#: Ctrl-Z, in MySQL's spelling and in COPY's.
+_CTRL_Z, _COPY_CTRL_Z = b"\\Z", b"\\x1a"
 #: For escapes, a pattern is several times as fast as ``bytes.replace``.
 _ESCAPED_BACKSLASH = re.compile(rb"\\\\")
 _ESCAPED_QUOTE = re.compile(rb"\\'")
@@ -59,17 +67,15 @@ class Converted(NamedTuple):
 
 
 class Hidden(NamedTuple):
-    r"""Text whose remaining quotes all delimit, and the two bytes that stand in it.
+    """Text whose remaining quotes all delimit, and the two bytes that stand in it.
 
-    ``size`` is that of the original, in bytes. ``has_substitutes`` says that it
-    holds ``\Z``, an escape that COPY does not have.
+    ``size`` is that of the original, in bytes.
     """
 
     text: bytes
     size: int
     backslash: bytes
     quote: bytes
-    has_substitutes: bool = False
 
     def shown(self, text: bytes) -> bytes:
         """Put back what COPY reads as a backslash and a quote."""
@@ -174,7 +180,10 @@ class BulkConverter:
         self._separators = _Separators(head)
         self._head = head
         charset = _one_charset(columns, client_charset)
-        self._decode: Decoder | None = client_decoder(charset) if charset else None
+        is_plain = charset is not None and keeps_ascii_apart(charset)
+        self._decode: Decoder | None = (
+            client_decoder(charset or "") if is_plain else None
+        )
         self._is_utf8 = bool(charset) and is_utf8(charset or "")
 
     @property
@@ -191,10 +200,8 @@ class BulkConverter:
         hidden = hide_escapes(data[start:], self._mode)
         if hidden is None or b"\0" in hidden.text:
             return nothing
-        if self._mode.backslash_escapes and _UNLIKE_COPY.search(hidden.text):
-            if _UNKNOWN_ESCAPE.search(hidden.text):
-                return nothing
-            hidden = hidden._replace(has_substitutes=True)
+        if self._mode.backslash_escapes and _UNKNOWN_ESCAPE.search(hidden.text):
+            return nothing
         if len(self._separators) > _REMEMBERED:
             self._separators.clear()
             self._separators[b""] = b"'"
@@ -300,8 +307,9 @@ class BulkConverter:
             parts[1::2] = map(_escape_controls, parts[1::2])
         parts[0::2] = separators
         copy = b"".join(parts)
-        if hidden.has_substitutes:
-            copy = copy.replace(b"\\Z", b"\x1a")
+        if self._mode.backslash_escapes:
+            # While escaped backslashes are hidden, no other \Z is there.
+            copy = copy.replace(_CTRL_Z, _COPY_CTRL_Z)
         copy = hidden.shown(copy)
         if copy.isascii() or self._decode is None:
             return copy

@@ -82,6 +82,8 @@ class Catalog:
         #: one with its command ``source`` would be missing.
         self.files: frozenset[str] = frozenset()
         self.origins: dict[str, str] = {}
+        #: How many rows of each table were given to be landed, over all files.
+        self.landed: Counter[str] = Counter()
         self.tables: dict[str, Table] = {}
         self.names: dict[str, None] = {}
         self.views: dict[str, None] = {}

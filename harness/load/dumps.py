@@ -55,7 +55,9 @@ class Dump:
 
     ``is_finished`` says that its producer has signed the end of the whole, so that its
     parts need not. ``expected_rows`` counts the rows by lower-case table name, where
-    the producer tells; ``views`` are those that no part creates.
+    the producer tells; ``views`` are those that no part creates. ``problems`` say of a
+    table what is missing; ``undeclared`` ones have rows and no schema, ``uncounted``
+    ones no rows and nothing that tells whether there were any.
     """
 
     name: str
@@ -64,6 +66,9 @@ class Dump:
     is_finished: bool = False
     expected_rows: Mapping[str, int] = field(default_factory=dict)
     views: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+    undeclared: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
 
 
 def require_dumps(paths: Sequence[str]) -> list[str]:
@@ -168,4 +173,7 @@ def _mydumper(path: Path, names: set[str]) -> Dump:
         is_finished=True,
         expected_rows=export.rows,
         views=export.views,
+        problems=export.problems,
+        undeclared=export.undeclared,
+        uncounted=export.uncounted,
     )

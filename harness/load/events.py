@@ -1,4 +1,4 @@
-"""What the reader tells of a dump: tables, COPY blocks, rejected rows, a summary.
+"""What the reader tells of a dump: tables, COPY blocks, single rows, a summary.
 
 Owns these types and nothing else.
 """
@@ -47,16 +47,39 @@ class RejectedRow:
     file: str = ""
 
 
-Event = TableFound | CopyBlock | RejectedRow
+@dataclass(frozen=True)
+class CoercedValue:
+    """A text that lands with U+FFFD in the place of each NUL, which no text can hold.
+
+    ``row`` is the row's number in its landing table; ``position`` that of the first NUL
+    among the text's characters, from 1; ``nuls`` how many there are. ``line``,
+    ``byte_offset`` and ``file`` are those of the row, as in ``RejectedRow``.
+    """
+
+    table: str
+    column: str
+    row: int
+    line: int
+    byte_offset: int
+    position: int
+    nuls: int
+    file: str = ""
+
+
+Event = TableFound | CopyBlock | RejectedRow | CoercedValue
 
 
 @dataclass
 class TableCount:
-    """How many INSERT statements and rows a table has; read = loaded + rejected."""
+    """How many INSERT statements and rows a table has; read = loaded + rejected.
+
+    ``values_coerced`` counts the values that landed otherwise than the dump has them.
+    """
 
     statements: int = 0
     rows_loaded: int = 0
     rows_rejected: int = 0
+    values_coerced: int = 0
 
     @property
     def rows_read(self) -> int:

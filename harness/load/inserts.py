@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from harness.load.blocks import Found, Insert, Lines, Span, Stretch
 from harness.load.bulk import BulkConverter, skip_strings
 from harness.load.catalog import Catalog
 from harness.load.errors import Incomplete, Unreadable
 from harness.load.events import (
-    CopyBlock,
+    CoercedValue,
     DumpSummary,
     Event,
     RejectedRow,
@@ -23,12 +23,14 @@ from harness.load.events import (
     TableFound,
 )
 from harness.load.heads import HEAD, TARGET, listed
-from harness.load.lexer import Mode, StatementEnd
+from harness.load.lexer import StatementEnd
+from harness.load.reference import Statement
 from harness.load.rows import RowReader
 from harness.load.schema import Column, Table
 from harness.load.session import Session
-from harness.load.values import Rejected, RowConverter, default_field
+from harness.load.values import Nul, Rejected, RowConverter
 from harness.load.window import Window
+from harness.load.witness import Piece, Witness
 
 _WORD = re.compile(rb"[A-Za-z]+")
 _LONGEST_HEAD = 1 << 16
@@ -38,41 +40,27 @@ _BLOCK = 1 << 18
 _EXCERPT = 200
 #: How far to look for a statement's end before skipping its strings in bulk.
 _SKIP_LOOK = 1 << 12
-
-
-@dataclass(frozen=True)
-class _Insert:
-    """One statement's target, and the two ways to convert its rows."""
-
-    table: Table
-    columns: tuple[Column, ...]
-    mode: Mode
-    exact: RowConverter
-    bulk: BulkConverter
-    #: The columns that the statement leaves out and whose literal default is not NULL.
-    omitted: tuple[Column, ...] = ()
-
-    def block(self, data: bytes, rows: int) -> CopyBlock:
-        """These rows, and in each the defaults of the columns that are left out."""
-        names = tuple(column.name for column in (*self.columns, *self.omitted))
-        if self.omitted:
-            # Every line end in COPY text ends a row.
-            ends = b"".join(b"\t" + default_field(c) for c in self.omitted) + b"\n"
-            data = data.replace(b"\n", ends)
-        return CopyBlock(self.table.name, names, data, rows)
+#: So many bytes of rows that were read one by one are worth telling the witness.
+_WORTH_TELLING = 1 << 14
 
 
 class Inserts:
     """Reads INSERT statements off the window, as the session and the catalog stand."""
 
     def __init__(
-        self, window: Window, session: Session, catalog: Catalog, summary: DumpSummary
+        self,
+        window: Window,
+        session: Session,
+        catalog: Catalog,
+        summary: DumpSummary,
+        witness: Witness,
     ) -> None:
         self._window = window
         self._session = session
         self._catalog = catalog
         self._summary = summary
-        self._known: tuple[object, _Insert] | None = None
+        self._witness = witness
+        self._known: tuple[object, Insert] | None = None
         self._time_zone: list[str | None] = []
         self._exact_until = 0
 
@@ -137,7 +125,7 @@ class Inserts:
 
     def _insert(
         self, head: re.Match[bytes], database: str | None, name: str, delimiter: bytes
-    ) -> _Insert:
+    ) -> Insert:
         """Work out the columns, or take the last statement's when all is the same."""
         mode, charset = self._session.mode, self._session.charset
         table = self._catalog.tables.get(name)
@@ -149,11 +137,21 @@ class Inserts:
         columns, omitted = self._columns(table, head)
         self._note_session(table, head.start())
         again = head[0] if delimiter == b";" else None
-        insert = _Insert(
+        insert = Insert(
             table,
             columns,
             mode,
-            RowConverter(columns, charset),
+            Statement(
+                table.name,
+                columns,
+                table.columns,
+                charset,
+                mode.backslash_escapes,
+                mode.ansi_quotes,
+                head[0],
+                delimiter,
+            ),
+            RowConverter(columns, charset, omitted),
             BulkConverter(columns, charset, mode, again),
             omitted,
         )
@@ -234,36 +232,67 @@ class Inserts:
         return listed(names, self._session.charset)
 
     def _rows(
-        self, insert: _Insert, count: TableCount, delimiter: bytes, executed: int
+        self, insert: Insert, count: TableCount, delimiter: bytes, executed: int
     ) -> Iterator[Event]:
         """Read rows up to the statement's end."""
         reader = RowReader(insert.mode)
         reader.executed = executed
-        block = _Block(insert)
+        block = Lines(insert, self._catalog)
+        window, name = self._window, insert.table.name
+        window.kept = window.position
+        self._witness.begin(insert.statement, self._catalog.file or "")
+        span = Span(reader.executed, self._catalog.landed[name] + 1)
         before, opened, is_open = count.rows_read, 0, True
         while is_open:
             found = self._next(insert, reader, block)
-            opened += found.opened if isinstance(found, _Stretch) else 1
+            span.add(found)
+            opened += found.opened if isinstance(found, Stretch) else 1
             if isinstance(found, RejectedRow):
                 count.rows_rejected += 1
                 yield found
-            elif isinstance(found, _Stretch):
+            elif isinstance(found, list):
+                count.values_coerced += len(found)
+                yield from found
+            elif isinstance(found, Stretch):
                 yield from block.flush(count)
                 count.statements += found.begun
                 count.rows_loaded += found.copy.rows
+                self._catalog.landed[name] += found.copy.rows
                 yield found.copy
             if block.size > _BLOCK:
                 yield from block.flush(count)
             is_open = self._goes_on(reader, delimiter)
+            read = window.position - (window.kept or 0)
+            if read > _WORTH_TELLING or not is_open:
+                self._witness.see(self._piece(span))
+                window.kept = window.position
+                span = Span(reader.executed, span.first_row + span.landed)
+        window.kept = None
         yield from block.flush(count)
         if count.rows_read - before != opened:
             read = count.rows_read - before
             what = f"a statement in which {opened} rows begin, but {read} were read,"
             raise Unreadable(what, self._window.position)
+        self._witness.end()
 
-    def _next(
-        self, insert: _Insert, reader: RowReader, block: _Block
-    ) -> RejectedRow | _Stretch | None:
+    def _piece(self, span: Span) -> Piece:
+        """What was read since the witness was last told."""
+        window = self._window
+        return Piece(
+            window.data,
+            window.kept or 0,
+            window.position,
+            window.base,
+            window.line,
+            self._catalog.file or "",
+            span.open,
+            span.first_row,
+            span.landed,
+            span.rejected,
+            span.coerced,
+        )
+
+    def _next(self, insert: Insert, reader: RowReader, block: Lines) -> Found:
         """Read the next row into the block, or a stretch of rows in bulk."""
         window = self._window
         while True:
@@ -286,14 +315,18 @@ class Inserts:
         self._hold_exact(insert, at)
         window.position = end
         try:
-            block.add(insert.exact.line(values))
+            line = insert.exact.line(values)
+            nuls: list[Nul] = []
+            if b"\0" in line:
+                line, nuls = insert.exact.without_nuls(line)
         except Rejected as rejected:
             return self._rejected(insert, at, end, rejected.reason)
-        return None
+        block.add(line)
+        return [self._coerced(insert, at, block, nul) for nul in nuls]
 
-    def _bulk(self, insert: _Insert, reader: RowReader, at: int) -> _Stretch | None:
+    def _bulk(self, insert: Insert, reader: RowReader, at: int) -> Stretch | None:
         window = self._window
-        if reader.executed or not insert.bulk.is_able:
+        if reader.executed or not insert.is_bulk_able:
             return None
         if window.offset_of(at) < self._exact_until:
             return None
@@ -301,13 +334,13 @@ class Inserts:
         if not converted.rows:
             return None
         window.position = converted.end
-        copy = insert.block(converted.copy, converted.rows)
-        return _Stretch(copy, converted.begun, converted.opened)
+        copy = insert.completed(converted.copy, converted.rows)
+        return Stretch(copy, converted.begun, converted.opened)
 
-    def _hold_exact(self, insert: _Insert, at: int) -> None:
+    def _hold_exact(self, insert: Insert, at: int) -> None:
         """Stay with exact reading for a stretch: what broke the bulk may come again."""
         offset = self._window.offset_of(at)
-        if insert.bulk.is_able and offset >= self._exact_until:
+        if insert.is_bulk_able and offset >= self._exact_until:
             self._exact_until = offset + _EXACT_STRETCH
 
     def _may_change(self, position: int) -> bool:
@@ -315,13 +348,19 @@ class Inserts:
         window = self._window
         return not window.at_end and len(window.data) - position < _DECIDES
 
-    def _rejected(self, insert: _Insert, at: int, end: int, reason: str) -> RejectedRow:
+    def _rejected(self, insert: Insert, at: int, end: int, reason: str) -> RejectedRow:
         window = self._window
         raw = window.data[at : min(end, at + _EXCERPT)]
         excerpt = raw.decode("utf-8", "backslashreplace").replace("\0", "\\0")
         return RejectedRow(
             insert.table.name, window.line_of(at), window.offset_of(at), reason, excerpt
         )
+
+    def _coerced(self, insert: Insert, at: int, block: Lines, nul: Nul) -> CoercedValue:
+        window, name = self._window, insert.table.name
+        row = self._catalog.landed[name] + block.rows
+        line, offset = window.line_of(at), window.offset_of(at)
+        return CoercedValue(name, nul.column, row, line, offset, *nul[1:])
 
     def _goes_on(self, reader: RowReader, delimiter: bytes) -> bool:
         """Whether another row follows; moves behind the comma or the delimiter."""
@@ -360,42 +399,6 @@ class Inserts:
                 return
             if not window.grow():
                 raise Incomplete(end.inside)
-
-
-@dataclass(frozen=True)
-class _Stretch:
-    """Rows that were converted in bulk; ``opened``: how many begin in the dump."""
-
-    copy: CopyBlock
-    begun: int
-    opened: int
-
-
-class _Block:
-    """The lines of rows that were read exactly, until they are worth a block."""
-
-    def __init__(self, insert: _Insert) -> None:
-        self._insert = insert
-        self._lines: list[bytes] = []
-        self.size = 0
-
-    def add(self, line: bytes) -> None:
-        """Append one line of COPY text."""
-        self._lines.append(line)
-        self.size += len(line)
-
-    def flush(self, count: TableCount) -> Iterator[CopyBlock]:
-        """Yield what was collected, if anything, and count it."""
-        if self._lines:
-            copy = self._insert.block(b"".join(self._lines), len(self._lines))
-            count.rows_loaded += _lines(copy)
-            yield copy
-        self._lines, self.size = [], 0
-
-
-def _lines(copy: CopyBlock) -> int:
-    """The rows of a block by its line ends, which nothing but a row's end has."""
-    return copy.data.count(b"\n")
 
 
 def _clause(data: bytes, at: int) -> str:

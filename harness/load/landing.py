@@ -17,9 +17,16 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from harness import settings
 from harness.load import staging
 from harness.load.dumps import find_dumps
-from harness.load.events import CopyBlock, DumpSummary, RejectedRow, TableFound
+from harness.load.events import (
+    CoercedValue,
+    CopyBlock,
+    DumpSummary,
+    RejectedRow,
+    TableFound,
+)
 from harness.load.inputs import BookingsFile, UsersFile, read_bookings, read_users
 from harness.load.parallel import ParallelReader
 from harness.load.parts import Effort, Outcome
@@ -27,6 +34,8 @@ from harness.load.result import InputFile, LoadResult, TableLoad
 from harness.load.schema import Table
 from harness.load.selection import FOR_MODELS, Selection, check_selection
 from harness.load.source import Progress
+from harness.load.verify import INPUTS, require_landed_as_read
+from harness.load.witness import Checksum, checksum_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ def load(
     live_schema: str,
     selection: Selection = FOR_MODELS,
     on_progress: Progress | None = None,
+    verify_dump: bool = False,
 ) -> LoadResult:
     """Replace the landing tables by what these files hold, without committing.
 
@@ -62,7 +72,8 @@ def load(
     after the other. Without ``bookings`` the created bookings are those of
     ``<live_schema>.bookings``; without ``users`` the user ids stay. ``selection`` says
     which tables are landed. ``on_progress`` is called with bytes read and their total,
-    0 when it is not known.
+    0 when it is not known. A sample of the rows is held against a second reading of the
+    dump, with ``verify_dump`` every row.
 
     Raises ``InputError`` or ``DumpError``; the caller then rolls back, and the previous
     landing tables are whole.
@@ -76,16 +87,23 @@ def load(
     if files.bookings is None and selection.is_for_models:
         staging.check_live_bookings(connection, live_schema)
     staging.begin(connection)
-    reader = ParallelReader(found, tables=selection.names, on_progress=on_progress)
+    reader = ParallelReader(
+        found,
+        tables=selection.names,
+        on_progress=on_progress,
+        every_row=verify_dump,
+    )
     landed = _land(connection, reader)
     read = reader.outcome
     summary = read.summary
     check_selection(selection, read.name, summary.tables, summary.views, landed.tables)
-    if files.bookings is None and staging.has_live_bookings(connection, live_schema):
-        staging.take_live_bookings(connection, live_schema)
-    _land_files(connection, files)
+    verified = require_landed_as_read(
+        connection, staging.new_schema(), found, _columns(landed), read
+    )
+    of_inputs = _land_inputs(connection, files, live_schema)
     tables = _tables(read, landed.tables)
     staging.describe_tables(connection, tables, list(landed.tables.values()))
+    staging.keep_checksums(connection, [*read.checksums, *of_inputs])
     _describe_load(connection, run_id, read, files)
     staging.finish(connection)
     return LoadResult(
@@ -97,8 +115,26 @@ def load(
         time_zone=summary.time_zone,
         warnings=_warnings(summary, files),
         seconds=time.monotonic() - started,
+        verified=verified,
+        checksums=_summed(read.checksums),
         parser_peak_memory_bytes=read.parser_peak_memory_bytes,
     )
+
+
+def _columns(landed: _Landed) -> dict[str, list[str]]:
+    return {
+        name: [column.name for column in table.columns]
+        for name, table in landed.tables.items()
+    }
+
+
+def _summed(checksums: Sequence[Checksum]) -> dict[str, tuple[int, int, int]]:
+    """Rows and both sums of hashes, by table."""
+    sums: dict[str, tuple[int, int, int]] = {}
+    for each in checksums:
+        rows, high, low = sums.get(each.table, (0, 0, 0))
+        sums[each.table] = (rows + each.rows, high + each.high, low + each.low)
+    return sums
 
 
 def _land(connection: psycopg.Connection, reader: ParallelReader) -> _Landed:
@@ -111,6 +147,8 @@ def _land(connection: psycopg.Connection, reader: ParallelReader) -> _Landed:
             elif isinstance(event, RejectedRow):
                 landed.reasons[event.reason] += 1
                 writer.reject(event)
+            elif isinstance(event, CoercedValue):
+                writer.coerce(event)
             elif isinstance(event, TableFound):
                 landed.tables[event.table.name] = event.table
                 writer.create(event.table)
@@ -125,6 +163,7 @@ def _tables(read: Outcome, tables: dict[str, Table]) -> tuple[TableLoad, ...]:
             rows_read=count.rows_read,
             rows_loaded=count.rows_loaded,
             rows_rejected=count.rows_rejected,
+            values_coerced=count.values_coerced,
             bytes=effort.bytes,
             seconds=effort.seconds,
         )
@@ -135,18 +174,29 @@ def _tables(read: Outcome, tables: dict[str, Table]) -> tuple[TableLoad, ...]:
     )
 
 
-def _land_files(connection: psycopg.Connection, files: _Inputs) -> None:
-    results = files.bookings.results if files.bookings else ()
-    staging.copy_rows(
-        connection,
-        "bookings_created",
-        ("id", "success", "error"),
-        [(r.id, r.is_success, r.error) for r in results],
-    )
-    mapping = files.users.mapping if files.users else {}
-    staging.copy_rows(
-        connection, "user_id_mapping", ("old_id", "new_id"), list(mapping.items())
-    )
+def _land_inputs(
+    connection: psycopg.Connection, files: _Inputs, live_schema: str
+) -> list[Checksum]:
+    """Land what says which bookings and users were migrated; returns its checksums."""
+    if files.bookings is None and staging.has_live_bookings(connection, live_schema):
+        bookings: list[tuple[str, str, str | None]] = [
+            *staging.take_live_bookings(connection, live_schema)
+        ]
+        named = f"{live_schema}.bookings"
+    else:
+        results = files.bookings.results if files.bookings else ()
+        bookings = [(r.id, str(r.is_success).lower(), r.error) for r in results]
+        named = files.bookings.file.name if files.bookings else ""
+        staging.copy_rows(
+            connection, "bookings_created", INPUTS["bookings_created"], bookings
+        )
+    users = list(files.users.mapping.items()) if files.users else []
+    staging.copy_rows(connection, "user_id_mapping", INPUTS["user_id_mapping"], users)
+    mapped = files.users.file.name if files.users else ""
+    return [
+        checksum_of("bookings_created", bookings, named),
+        checksum_of("user_id_mapping", users, mapped),
+    ]
 
 
 def _describe_load(
@@ -180,6 +230,12 @@ def _input_files(read: Outcome, files: _Inputs) -> tuple[InputFile, ...]:
 
 def _warnings(summary: DumpSummary, files: _Inputs) -> tuple[str, ...]:
     found = list(summary.warnings)
+    coerced = sum(count.values_coerced for count in summary.counts.values())
+    if coerced:
+        found.append(
+            f"{coerced:,} {'text holds' if coerced == 1 else 'texts hold'} NUL, landed "
+            f"with U+FFFD in its place; see {settings.staging_schema()}.coerced_values"
+        )
     for read in (files.bookings, files.users):
         found.extend(read.file.warnings if read else ())
     return tuple(found)

@@ -1,16 +1,17 @@
 """The files of a mydumper export, which dumpling writes alike.
 
-Owns their names and their order, and what ``metadata`` tells: whether the export was
-finished, and how many rows each table has. Reads ``metadata`` and names; writes
-nothing. Format: mydumper's documentation, "Files"; ``metadata`` of 0.12 is in lines,
-from 0.13 on in sections.
+Owns their names and their order, what ``metadata`` tells, whether the export was
+finished and how many rows each table has, and what says that a file is missing. Reads
+``metadata``, names and sizes; writes nothing. Format: mydumper's documentation,
+"Files"; ``metadata`` of 0.12 is in lines, with the rows of a table in a file of its
+own, from 0.13 on in sections.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,16 @@ _FINISHED = re.compile(r"^(?:# )?Finished dump at:", re.MULTILINE)
 _SECTION = re.compile(
     r"\[[`\"]?(?P<database>[^`\"\]]+)[`\"]?\.[`\"]?(?P<table>[^`\"\]]+)[`\"]?\]"
 )
-_ROWS = re.compile(r"rows\s*=\s*(\d+)")
+_ROWS = re.compile(r"rows\s*=\s*(\d+)", re.IGNORECASE)
+_REAL_NAME = re.compile(r"real_table_name\s*=\s*[`\"]?([^`\"]+)[`\"]?")
+#: A file of 0.12 that holds nothing but a table's number of rows.
+_ROWS_FILE = re.compile(r"(?P<database>[^.]+)\.(?P<table>.+)-metadata")
+#: dumpling writes the number of a chunk and that of a file in it without a dot.
+_DUMPLING_DIGITS, _DUMPLING_FILE_DIGITS = 13, 4
 _AGAIN = "Nothing was loaded. Make the export again."
+_COPY_AGAIN = "Nothing was loaded. Copy the directory again, or make the export again."
+
+Table = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -46,11 +55,19 @@ class File:
 
 @dataclass(frozen=True)
 class Export:
-    """A finished export: its files in the order of reading, rows by table, views."""
+    """A finished export: its files in the order of reading, rows by table, views.
+
+    ``problems`` are sentences on tables of which something is missing; ``undeclared``
+    tables have rows and no schema; ``uncounted`` ones have a schema and no rows, and
+    nothing tells whether there were any.
+    """
 
     files: tuple[File, ...]
     rows: dict[str, int]
     views: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...] = ()
+    undeclared: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
 
 
 def is_export(names: Collection[str]) -> bool:
@@ -67,7 +84,7 @@ def read_export(folder: Path, names: Collection[str]) -> Export:
     Raises ``InputError`` when the export was not finished or holds rows in files that
     are no SQL.
     """
-    rows = _read_metadata(folder, names)
+    metadata = _read_metadata(folder, names)
     other = sorted(name for name in names if _OTHER_DATA.fullmatch(name))
     if other:
         raise InputError(
@@ -79,25 +96,133 @@ def read_export(folder: Path, names: Collection[str]) -> Export:
         for view in map(_VIEW.fullmatch, names)
         if view
     }
-    schemas, data = [], []
+    schemas: dict[Table, File] = {}
+    data: dict[Table, dict[tuple[int, ...], File]] = {}
     for name in sorted(names):
         if schema := _SCHEMA.fullmatch(name):
             # A view has a stand-in of the same name, a table that is none.
-            if (schema["database"], schema["table"]) not in views:
-                schemas.append(File(name, schema["database"]))
+            table = (schema["database"], schema["table"])
+            if table not in views:
+                schemas[table] = File(name, schema["database"])
         elif not _NO_ROWS.fullmatch(name) and (match := _DATA.fullmatch(name)):
-            chunk = tuple(int(number) for number in match["chunk"].split(".")[1:])
-            order = (match["database"], match["table"], chunk)
-            data.append((order, File(name, match["database"])))
+            chunks = data.setdefault((match["database"], match["table"]), {})
+            chunks[_numbers(match["chunk"])] = File(name, match["database"])
+    rows = metadata.rows(_read_rows_files(folder, names))
+    counted = {table.lower() for table in rows}
     return Export(
-        files=(*schemas, *(file for _, file in sorted(data, key=lambda item: item[0]))),
+        files=(
+            *schemas.values(),
+            *(file for _, of in sorted(data.items()) for _, file in sorted(of.items())),
+        ),
         rows=rows,
         views=tuple(sorted(table.lower() for _, table in views)),
+        problems=tuple(_problems(folder, metadata, data, counted)),
+        undeclared=tuple(sorted({table.lower() for _, table in data.keys() - schemas})),
+        uncounted=tuple(
+            sorted({table.lower() for _, table in schemas.keys() - data} - counted)
+        ),
     )
 
 
-def _read_metadata(folder: Path, names: Collection[str]) -> dict[str, int]:
-    """Check that the export was finished, and return the rows by table's name."""
+def _numbers(chunk: str) -> tuple[int, ...]:
+    """``.00000.00012`` as numbers; dumpling's ``.0000000120003`` as two."""
+    parts = chunk.split(".")[1:]
+    if len(parts) == 1 and len(parts[0]) == _DUMPLING_DIGITS:
+        parts = [parts[0][:-_DUMPLING_FILE_DIGITS], parts[0][-_DUMPLING_FILE_DIGITS:]]
+    return tuple(map(int, parts))
+
+
+def _problems(
+    folder: Path,
+    metadata: _Metadata,
+    data: Mapping[Table, Mapping[tuple[int, ...], File]],
+    counted: Collection[str],
+) -> Iterator[tuple[str, str]]:
+    """What says that files of a table are missing or cut, where no count decides."""
+    for table, chunks in sorted(data.items()):
+        name = table[1].lower()
+        sizes = {
+            file.name: (folder / file.name).stat().st_size for file in chunks.values()
+        }
+        for file, size in sizes.items():
+            is_packed = not file.endswith(".sql")
+            is_alone = len(sizes) == 1 and not is_packed
+            if not size and not is_alone and (is_packed or name not in counted):
+                yield (
+                    name,
+                    f"{folder / file} is empty: it was cut short. {_COPY_AGAIN}",
+                )
+        if metadata.tables and table not in metadata.tables and any(sizes.values()):
+            yield (
+                name,
+                f"{folder} has files of {'.'.join(table)}, of which its metadata says "
+                "nothing: they are not of this export. Nothing was loaded. Take them "
+                "out of the directory.",
+            )
+        if name not in counted and (missing := _missing_chunk(chunks)):
+            yield (
+                name,
+                f"{folder} has no chunk {missing} of {'.'.join(table)}, but later "
+                "ones, and no count of rows tells whether it was empty. Nothing was "
+                "loaded. "
+                "Copy the directory again. If nothing is missing, which --rows may "
+                "come to, name its files instead: --dump FILE --dump FILE",
+            )
+
+
+def _missing_chunk(chunks: Collection[tuple[int, ...]]) -> str | None:
+    """The first number that is missing among its like; they begin at 0 or 1."""
+    siblings: dict[tuple[int, ...], set[int]] = {}
+    for numbers in chunks:
+        for level, number in enumerate(numbers):
+            siblings.setdefault(numbers[:level], set()).add(number)
+    for before, found in sorted(siblings.items()):
+        expected = range(min(min(found), 1), max(found) + 1)
+        for number in expected:
+            if number not in found:
+                return ".".join(f"{each:05}" for each in (*before, number))
+    return None
+
+
+class _Metadata:
+    """What ``metadata`` tells of tables: those that it names, and their rows."""
+
+    def __init__(self, text: str) -> None:
+        self.tables: set[Table] = set()
+        self._rows: list[tuple[str, int]] = []
+        table: Table | None = None
+        name = ""
+        for line in map(str.strip, text.splitlines()):
+            if section := _SECTION.fullmatch(line):
+                table = (section["database"], section["table"])
+                self.tables.add(table)
+                name = table[1]
+            elif line.startswith("["):
+                table = None
+            elif real := _REAL_NAME.fullmatch(line):
+                name = real[1]
+            elif table is not None and (count := _ROWS.fullmatch(line)):
+                self._rows.append((name.lower(), int(count[1])))
+
+    def rows(self, others: Sequence[tuple[str, int]]) -> dict[str, int]:
+        """Rows by table's name; a name in two databases is left out."""
+        rows = [*self._rows, *others]
+        met = Counter(name for name, _ in rows)
+        return {name: count for name, count in rows if met[name] == 1}
+
+
+def _read_rows_files(folder: Path, names: Collection[str]) -> list[tuple[str, int]]:
+    found = []
+    for match in map(_ROWS_FILE.fullmatch, sorted(names)):
+        if match:
+            text = (folder / match[0]).read_text(encoding="utf-8", errors="replace")
+            if text.strip().isdigit():
+                found.append((match["table"].lower(), int(text)))
+    return found
+
+
+def _read_metadata(folder: Path, names: Collection[str]) -> _Metadata:
+    """Check that the export was finished, and return what it tells of tables."""
     if "metadata.partial" in names:
         raise InputError(
             f"{folder} is an export that mydumper did not finish: its metadata is "
@@ -115,20 +240,4 @@ def _read_metadata(folder: Path, names: Collection[str]) -> dict[str, int]:
             f"{folder / 'metadata'} has no line 'Finished dump at': mydumper did not "
             f"finish the export. {_AGAIN}"
         )
-    return _rows_by_table(text)
-
-
-def _rows_by_table(text: str) -> dict[str, int]:
-    """The rows that ``metadata`` tells; a name in two databases is left out."""
-    rows: dict[str, int] = {}
-    met: Counter[str] = Counter()
-    table: str | None = None
-    for line in map(str.strip, text.splitlines()):
-        if section := _SECTION.fullmatch(line):
-            table = section["table"].lower()
-            met[table] += 1
-        elif line.startswith("["):
-            table = None
-        elif table is not None and (count := _ROWS.fullmatch(line)):
-            rows[table] = int(count[1])
-    return {name: count for name, count in rows.items() if met[name] == 1}
+    return _Metadata(text)

@@ -14,8 +14,10 @@ from harness.load.schema import Table
 #: The tables that every load writes besides the dump's own.
 OWN_TABLES = (
     "rejected_rows",
+    "coerced_values",
     "loaded_tables",
     "loaded_columns",
+    "loaded_checksums",
     "loads",
     "bookings_created",
     "user_id_mapping",

@@ -24,6 +24,7 @@ from harness.load.dumps import Dump, total_bytes
 from harness.load.events import CopyBlock, Event
 from harness.load.parts import LoadReader, Outcome
 from harness.load.source import Progress
+from harness.load.witness import Witness
 from harness.settings import PROJECT_ROOT
 
 #: A smaller dump is read sooner than a process starts, in bytes.
@@ -42,7 +43,8 @@ class ParallelReader:
 
     ``dumps``, ``tables`` and ``on_progress`` are those of ``LoadReader``.
     ``in_process`` is for tests and measurements; ``None`` decides by the number of
-    processors and the size of the dumps.
+    processors and the size of the dumps. ``every_row`` has every row read twice, else
+    a sample.
     """
 
     def __init__(
@@ -52,8 +54,9 @@ class ParallelReader:
         tables: Collection[str] | None,
         on_progress: Progress | None = None,
         in_process: bool | None = None,
+        every_row: bool = False,
     ) -> None:
-        self._job = parser.Job(dumps, tables, on_progress is not None)
+        self._job = parser.Job(dumps, tables, on_progress is not None, every_row)
         self._on_progress = on_progress
         if in_process is None:
             in_process = processors() < 2 or 0 < total_bytes(dumps) < WORTH_A_PROCESS
@@ -68,7 +71,10 @@ class ParallelReader:
         """
         if self._in_process:
             reader = LoadReader(
-                self._job.dumps, tables=self._job.tables, on_progress=self._on_progress
+                self._job.dumps,
+                tables=self._job.tables,
+                on_progress=self._on_progress,
+                witness=Witness(every_row=self._job.every_row),
             )
             self.outcome = reader.outcome
             yield from reader.events()

@@ -20,6 +20,7 @@ from harness.errors import HarnessError
 from harness.load.dumps import Dump
 from harness.load.events import CopyBlock, Event
 from harness.load.parts import LoadReader
+from harness.load.witness import Witness
 from harness.memory import peak_memory_bytes
 
 #: The kinds of frames: rows; the table and columns of those that follow; another event;
@@ -31,11 +32,12 @@ HEADER = struct.Struct("!cIQ")
 
 
 class Job(NamedTuple):
-    """What ``LoadReader`` is to read."""
+    """What ``LoadReader`` is to read, and whether every row is read twice."""
 
     dumps: Sequence[Dump]
     tables: Collection[str] | None
     tells_progress: bool
+    every_row: bool = False
 
 
 class _Frames:
@@ -96,6 +98,7 @@ def _read(job: Job, frames: _Frames) -> None:
         job.dumps,
         tables=job.tables,
         on_progress=tell if job.tells_progress else None,
+        witness=Witness(every_row=job.every_row),
     )
     try:
         for event in reader.events():

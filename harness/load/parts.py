@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.load.catalog import Catalog
 from harness.load.dumps import Dump, Part, total_bytes
@@ -24,10 +25,33 @@ from harness.load.errors import DumpError
 from harness.load.events import CopyBlock, DumpSummary, Event, TableCount, TableFound
 from harness.load.reader import DumpReader
 from harness.load.source import Progress, open_dump
+from harness.load.witness import Checksum, Witness
+
+_DIGEST_BYTES = 1 << 20
 
 
 class PartsDiffer(DumpError):
     """Files that can be read one by one and are no whole together."""
+
+
+def sha256_of(dumps: Sequence[Dump]) -> str:
+    """The SHA-256 that an outcome of reading these dumps has, of their files alone."""
+    digests = []
+    for dump in dumps:
+        files = []
+        for part in dump.parts:
+            with Path(part.path).open("rb") as file:
+                digest = _file_digest(file)
+            files.append((Path(part.name).name, digest))
+        digests.append((Path(dump.name).name, _combined_sha256(files)))
+    return _combined_sha256(digests)
+
+
+def _file_digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(_DIGEST_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -56,14 +80,17 @@ class Effort:
 class Outcome:
     """What a load has read; plain data, complete when every event was taken.
 
-    ``efforts`` are by table; the name, bytes and SHA-256 of several dumps are those of
-    the landing's one row. ``parser_peak_memory_bytes`` is the memory of a process that
-    did nothing but read, None without one.
+    ``efforts`` are by table; ``checksums`` are those of the rows that were read twice;
+    the name, bytes and SHA-256 of several dumps are those of the landing's one row.
+    ``parser_peak_memory_bytes`` is the memory of a process that did nothing but read,
+    None without one.
     """
 
     summary: DumpSummary = field(default_factory=DumpSummary)
     dumps: list[DumpRead] = field(default_factory=list)
     efforts: dict[str, Effort] = field(default_factory=dict)
+    checksums: list[Checksum] = field(default_factory=list)
+    second_reading_seconds: float = 0.0
     parser_peak_memory_bytes: int | None = None
 
     @property
@@ -88,7 +115,8 @@ class LoadReader:
 
     ``tables`` are the lower-case names that are wanted, ``None`` for every table;
     ``on_progress`` is called with the bytes of the files that were read and their
-    total, 0 when it is not known.
+    total, 0 when it is not known; ``witness`` has rows read twice, a sample of them
+    without it.
     """
 
     def __init__(
@@ -97,8 +125,10 @@ class LoadReader:
         *,
         tables: Collection[str] | None,
         on_progress: Progress | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._dumps = dumps
+        self._witness = witness or Witness()
         self._on_progress = on_progress
         self._catalog = Catalog(tables)
         self._catalog.files = frozenset(
@@ -117,6 +147,9 @@ class LoadReader:
         """
         for dump in self._dumps:
             yield from self._dump(dump)
+        self._witness.finish()
+        self.outcome.checksums = self._witness.checksums
+        self.outcome.second_reading_seconds = self._witness.seconds
         summary = self.outcome.summary
         for table in self._catalog.unfilled():
             summary.counts.setdefault(table.name, TableCount())
@@ -124,6 +157,8 @@ class LoadReader:
 
     def _dump(self, dump: Dump) -> Iterator[Event]:
         """Read the parts of one dump and enter it in the outcome."""
+        _check_whole(dump, self._catalog)
+        _warn_of_uncounted(dump, self._catalog, self.outcome.summary)
         first, counted = self._done, DumpSummary()
         files: list[tuple[str, str]] = []
         for part in dump.parts:
@@ -147,7 +182,9 @@ class LoadReader:
     ) -> Iterator[Event]:
         catalog = self._catalog
         catalog.file, catalog.database = part.name, part.database
-        reader = DumpReader(chunks, name=part.name, catalog=catalog)
+        reader = DumpReader(
+            chunks, name=part.name, catalog=catalog, witness=self._witness
+        )
         try:
             yield from self._counted(part, reader.events())
         finally:
@@ -228,10 +265,35 @@ def _add_counts(total: DumpSummary, found: DumpSummary) -> None:
         sum_.statements += count.statements
         sum_.rows_loaded += count.rows_loaded
         sum_.rows_rejected += count.rows_rejected
+        sum_.values_coerced += count.values_coerced
 
 
 def _extend(names: list[str], found: Iterable[str]) -> None:
     names.extend(name for name in found if name not in names)
+
+
+def _check_whole(dump: Dump, catalog: Catalog) -> None:
+    """Raise ``PartsDiffer`` when something of a wanted table is missing by its name."""
+    for name, problem in dump.problems:
+        if catalog.is_wanted(name):
+            raise PartsDiffer(problem)
+    for name in dump.undeclared:
+        if catalog.is_wanted(name) and name not in catalog.tables:
+            raise PartsDiffer(
+                f"{dump.name} has rows of {name} and no {name}-schema.sql, so that "
+                "nothing tells its columns. Nothing was loaded. Copy the directory "
+                "again, make the export again without --no-schemas, or give the file "
+                "of its CREATE TABLE as a --dump before it."
+            )
+
+
+def _warn_of_uncounted(dump: Dump, catalog: Catalog, total: DumpSummary) -> None:
+    total.warnings.extend(
+        f"{dump.name} has no rows of {name} and no count of them, so that an empty "
+        "table could not be told from files that are missing"
+        for name in dump.uncounted
+        if catalog.is_wanted(name) and name not in catalog.filled
+    )
 
 
 def _check_rows(dump: Dump, counted: DumpSummary, catalog: Catalog) -> None:

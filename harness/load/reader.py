@@ -31,6 +31,7 @@ from harness.load.lexer import (
 from harness.load.producer import Producer
 from harness.load.session import Session
 from harness.load.window import Window
+from harness.load.witness import Witness
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -94,8 +95,8 @@ class DumpReader:
     ``chunks`` are the decompressed bytes in pieces of any size; ``tables`` the
     lower-case names of the tables whose rows are wanted, ``None`` for every table;
     ``name`` what errors call the dump. A dump that is one part of several is given the
-    ``catalog`` of all, which knows the wanted tables; the caller then asks it for those
-    without rows.
+    ``catalog`` and the ``witness`` of all; the caller then asks the catalog for the
+    tables without rows, and lets the witness finish.
     """
 
     def __init__(
@@ -105,18 +106,20 @@ class DumpReader:
         tables: Collection[str] | None = None,
         name: str = "the dump",
         catalog: Catalog | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._name = name
         self._window = Window(chunks)
         self._session = Session()
         self._catalog = catalog or Catalog(tables)
         self._is_part = catalog is not None
+        self.witness = witness or Witness()
         self._producer = Producer()
         self._delimiter = b";"
         self._has_statements = False
         self.summary = DumpSummary()
         self._inserts = Inserts(
-            self._window, self._session, self._catalog, self.summary
+            self._window, self._session, self._catalog, self.summary, self.witness
         )
 
     def events(self) -> Iterator[Event]:
@@ -139,6 +142,7 @@ class DumpReader:
             self._describe()
         self._finish()
         if not self._is_part:
+            self.witness.finish()
             for table in self._catalog.unfilled():
                 self.summary.counts[table.name] = TableCount()
                 yield TableFound(table)

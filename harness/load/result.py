@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.load.verification import Verification
+
 
 @dataclass(frozen=True)
 class TableLoad:
     """One landed table; ``rows_read`` is ``rows_loaded`` + ``rows_rejected``.
 
+    ``values_coerced`` are listed in ``staging.coerced_values``.
     ``bytes`` are those of its rows as they were landed, ``seconds`` those that reading
     and landing them took.
     """
@@ -22,6 +25,7 @@ class TableLoad:
     rows_read: int
     rows_loaded: int
     rows_rejected: int
+    values_coerced: int = 0
     bytes: int = 0
     seconds: float = 0.0
 
@@ -46,6 +50,8 @@ class LoadResult:
 
     ``rejected_reasons`` counts the rejected rows by reason; ``time_zone`` is that of
     the dump's TIMESTAMP values, ``None`` when the dump does not say.
+    ``verified`` says how much of it was held against the dump, ``checksums`` by which
+    sums, by table: the rows, and both halves of their hashes.
     ``parser_peak_memory_bytes`` is the memory of the process that read the dumps,
     ``None`` when this one did.
     """
@@ -58,4 +64,6 @@ class LoadResult:
     time_zone: str | None
     warnings: tuple[str, ...]
     seconds: float
+    verified: Verification
+    checksums: Mapping[str, tuple[int, int, int]]
     parser_peak_memory_bytes: int | None = None

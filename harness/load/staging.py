@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import astuple
 from types import TracebackType
 
 import psycopg
@@ -17,10 +18,11 @@ from psycopg import sql
 from harness import settings
 from harness.errors import InputError
 from harness.load.errors import DumpError
-from harness.load.events import CopyBlock, RejectedRow
+from harness.load.events import CoercedValue, CopyBlock, RejectedRow
 from harness.load.names import check_names
 from harness.load.result import TableLoad
 from harness.load.schema import Table
+from harness.load.witness import Checksum
 
 #: Numbers a table's rows in the order of the dump; only one session writes it, so that
 #: fetching the numbers by the thousand leaves no gap.
@@ -31,12 +33,20 @@ _OWN_TABLES = {
         f"{_ROW}, table_name text, line bigint, "
         "byte_offset bigint, reason text, excerpt text, file_name text"
     ),
+    "coerced_values": (
+        f"{_ROW}, table_name text, column_name text, landing_row bigint, line bigint, "
+        "byte_offset bigint, first_position bigint, nul_count bigint, file_name text"
+    ),
     "loaded_tables": (
         "table_name text, statements bigint, rows_read bigint, rows_loaded bigint, "
         "rows_rejected bigint"
     ),
     "loaded_columns": (
         "table_name text, column_name text, ordinal int, mysql_type text"
+    ),
+    "loaded_checksums": (
+        "table_name text, first_row bigint, row_count bigint, high numeric, "
+        "low numeric, file_name text, line bigint, byte_offset bigint"
     ),
     "loads": (
         "run_id text, loaded_at timestamptz, dump_name text, dump_bytes bigint, "
@@ -54,16 +64,37 @@ _REJECTED_COLUMNS = (
     "excerpt",
     "file_name",
 )
+_CHECKSUM_COLUMNS = (
+    "table_name",
+    "first_row",
+    "row_count",
+    "high",
+    "low",
+    "file_name",
+    "line",
+    "byte_offset",
+)
+_COERCED_COLUMNS = (
+    "table_name",
+    "column_name",
+    "landing_row",
+    "line",
+    "byte_offset",
+    "first_position",
+    "nul_count",
+    "file_name",
+)
 #: Landing tables are read whole and joined by their keys: of these, 9,000 rows say as
 #: much as the 30,000 that ANALYZE takes otherwise, in a third of the time.
 _STATISTICS_TARGET = 30
-#: Rejected rows are written in batches of this many, so that they need no memory.
-_REJECTED_BATCH = 1_000
+#: Rejected rows and coerced values are written in batches of this many, so that they
+#: need no memory.
+_BATCH = 1_000
 
 
 def begin(connection: psycopg.Connection) -> None:
     """Make the schema that the new tables are filled in, and our own tables in it."""
-    for schema in (settings.staging_schema(), _new_schema()):
+    for schema in (settings.staging_schema(), new_schema()):
         connection.execute(
             sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
         )
@@ -73,7 +104,7 @@ def begin(connection: psycopg.Connection) -> None:
 
 def finish(connection: psycopg.Connection) -> None:
     """Put the new tables in the place of the previous ones, and gather statistics."""
-    new, place = _new_schema(), settings.staging_schema()
+    new, place = new_schema(), settings.staging_schema()
     connection.execute(
         sql.SQL("set local default_statistics_target = {}").format(_STATISTICS_TARGET)
     )
@@ -111,16 +142,23 @@ def check_live_bookings(connection: psycopg.Connection, live_schema: str) -> Non
         )
 
 
-def take_live_bookings(connection: psycopg.Connection, live_schema: str) -> None:
-    """Take the ids of the live bookings for those that were created."""
+def take_live_bookings(
+    connection: psycopg.Connection, live_schema: str
+) -> list[tuple[str, str, None]]:
+    """Take the ids of the live bookings for those that were created; returns them."""
     connection.execute(
         sql.SQL(
             "insert into {} (id, success) select id::text, true from {} order by id"
         ).format(
-            sql.Identifier(_new_schema(), "bookings_created"),
+            sql.Identifier(new_schema(), "bookings_created"),
             sql.Identifier(live_schema, "bookings"),
         )
     )
+    return connection.execute(
+        sql.SQL("select id, success::text, error from {} order by _row").format(
+            sql.Identifier(new_schema(), "bookings_created")
+        )
+    ).fetchall()
 
 
 def describe_tables(
@@ -148,6 +186,13 @@ def describe_tables(
     )
 
 
+def keep_checksums(
+    connection: psycopg.Connection, checksums: Sequence[Checksum]
+) -> None:
+    """Record what the second decoder read, so that it can be asked for again."""
+    copy_rows(connection, "loaded_checksums", _CHECKSUM_COLUMNS, checksums)
+
+
 def describe_load(
     connection: psycopg.Connection,
     *,
@@ -163,7 +208,7 @@ def describe_load(
     connection.execute(
         sql.SQL(
             "insert into {} values (%s, clock_timestamp(), %s, %s, %s, %s, %s, %s)"
-        ).format(sql.Identifier(_new_schema(), "loads")),
+        ).format(sql.Identifier(new_schema(), "loads")),
         [
             run_id,
             dump_name,
@@ -202,6 +247,7 @@ class Writer:
         self._copy: psycopg.Copy | None = None
         self._sent = 0
         self._rejected: list[RejectedRow] = []
+        self._coerced: list[CoercedValue] = []
 
     def __enter__(self) -> Writer:
         return self
@@ -217,7 +263,7 @@ class Writer:
             self._open.__exit__(kind, error, traceback)
             return
         self._end_copy()
-        self._write_rejected()
+        self._write_rows()
 
     def create(self, table: Table) -> None:
         """Make the landing table of a table that the dump has."""
@@ -242,9 +288,12 @@ class Writer:
     def reject(self, row: RejectedRow) -> None:
         """Write a rejected row, with others."""
         self._rejected.append(row)
-        if len(self._rejected) >= _REJECTED_BATCH:
-            self._end_copy()
-            self._write_rejected()
+        self._write_batch(len(self._rejected))
+
+    def coerce(self, value: CoercedValue) -> None:
+        """Write what was coerced, with others."""
+        self._coerced.append(value)
+        self._write_batch(len(self._coerced))
 
     def _end_copy(self) -> None:
         """End the COPY under way and hold its count against the reader's."""
@@ -261,22 +310,31 @@ class Writer:
             )
         self._sent = 0
 
-    def _write_rejected(self) -> None:
-        rows = [
+    def _write_batch(self, waiting: int) -> None:
+        if waiting >= _BATCH:
+            self._end_copy()
+            self._write_rows()
+
+    def _write_rows(self) -> None:
+        rejected = [
             (row.table, row.line, row.byte_offset, row.reason, row.excerpt, row.file)
             for row in self._rejected
         ]
-        copy_rows(self._connection, "rejected_rows", _REJECTED_COLUMNS, rows)
+        copy_rows(self._connection, "rejected_rows", _REJECTED_COLUMNS, rejected)
+        coerced = list(map(astuple, self._coerced))
+        copy_rows(self._connection, "coerced_values", _COERCED_COLUMNS, coerced)
         self._rejected.clear()
+        self._coerced.clear()
 
 
-def _new_schema() -> str:
+def new_schema() -> str:
+    """The schema that the new tables are filled in."""
     return settings.staging_schema() + "_loading"
 
 
 def _copy(table: str, columns: Sequence[str]) -> sql.Composed:
     return sql.SQL("copy {} ({}) from stdin").format(
-        sql.Identifier(_new_schema(), table),
+        sql.Identifier(new_schema(), table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
     )
 
@@ -284,7 +342,7 @@ def _copy(table: str, columns: Sequence[str]) -> sql.Composed:
 def _create(connection: psycopg.Connection, name: str, columns: sql.Composable) -> None:
     connection.execute(
         sql.SQL("create unlogged table {} ({})").format(
-            sql.Identifier(_new_schema(), name), columns
+            sql.Identifier(new_schema(), name), columns
         )
     )
 
@@ -302,7 +360,7 @@ def _previous(connection: psycopg.Connection) -> list[str]:
     """The tables that the previous load wrote, and those of our own."""
     place = settings.staging_schema()
     present = set(_tables_in(connection, place))
-    landed = set(_tables_in(connection, _new_schema()))
+    landed = set(_tables_in(connection, new_schema()))
     if "loaded_tables" in present:
         rows = connection.execute(
             sql.SQL("select table_name from {}").format(

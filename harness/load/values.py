@@ -6,7 +6,8 @@ Owns the rule for each kind of literal on each family of columns:
 - ``bit`` columns, and hex and bit literals on numeric ones, become decimal digits.
 - Binary columns (blob, binary, geometry …) become ``\\x`` and hexadecimal digits.
 - A hex literal or ``_binary`` string on a text column is its bytes in the column's set.
-- A text that its character set cannot decode, or that holds a NUL, rejects its row.
+- A text that its character set cannot decode rejects its row.
+- A NUL in a text becomes U+FFFD, which is told; in a column ``id`` it rejects its row.
 
 Pure: no I/O. Formats: PostgreSQL's COPY page, "Text Format".
 """
@@ -36,6 +37,14 @@ class Literal(NamedTuple):
     charset: str | None = None
 
 
+class Nul(NamedTuple):
+    """A column whose text holds NULs: where the first is, from 1, and how many."""
+
+    column: str
+    position: int
+    nuls: int
+
+
 class Rejected(Exception):
     """A value that cannot be landed unaltered; its row is rejected with this reason."""
 
@@ -45,6 +54,10 @@ class Rejected(Exception):
 
 
 _NEEDS_ESCAPE = re.compile(rb"[\\\t\n\r]")
+_COPY_ESCAPE = re.compile(rb"\\.")
+_REPLACEMENT = "\ufffd".encode()
+#: The column that tells a row from all others, which no replacement may alter.
+_IDENTIFYING = "id"
 
 
 def copy_escape(text: bytes) -> bytes:
@@ -60,19 +73,29 @@ def copy_escape(text: bytes) -> bytes:
 
 
 class RowConverter:
-    """Converts the values of one INSERT's columns under one client character set."""
+    """Converts the values of one INSERT's columns under one client character set.
 
-    def __init__(self, columns: Sequence[Column], client_charset: str) -> None:
+    ``omitted`` are columns that the INSERT leaves out and whose default each row gets.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        client_charset: str,
+        omitted: Sequence[Column] = (),
+    ) -> None:
         self._client_charset = client_charset
+        self._names = [column.name for column in (*columns, *omitted)]
+        self._defaults = [default_field(column) for column in omitted]
         self._fields: list[tuple[Column, _Convert]] = [
             (column, FIELDS[column.family]) for column in columns
         ]
 
     def line(self, values: Sequence[Literal]) -> bytes:
-        """One line of COPY text, its line end included.
+        """One line of COPY text, its line end included, and NULs where the texts do.
 
         Raises ``Rejected`` when there are too few or too many values or one of them
-        cannot be landed unaltered.
+        cannot be landed.
         """
         if len(values) != len(self._fields):
             raise Rejected(
@@ -87,7 +110,23 @@ class RowConverter:
                 fields.append(default_field(column))
             else:
                 fields.append(convert(column, value, self._client_charset))
-        return b"\t".join(fields) + b"\n"
+        return b"\t".join([*fields, *self._defaults]) + b"\n"
+
+    def without_nuls(self, line: bytes) -> tuple[bytes, list[Nul]]:
+        """The line with U+FFFD in the place of each NUL, and the values that had one.
+
+        Raises ``Rejected`` when the row's id is one of them.
+        """
+        fields = zip(self._names, line.split(b"\t"), strict=True)
+        nuls = [_nul(name, field) for name, field in fields if b"\0" in field]
+        return line.replace(b"\0", _REPLACEMENT), nuls
+
+
+def _nul(column: str, field: bytes) -> Nul:
+    if column == _IDENTIFYING:
+        raise Rejected(f"NUL character in column {column}")
+    before = _COPY_ESCAPE.sub(b" ", field[: field.index(b"\0")]).decode()
+    return Nul(column, len(before) + 1, field.count(b"\0"))
 
 
 _Convert = Callable[[Column, Literal, str], bytes]
@@ -96,7 +135,8 @@ _Convert = Callable[[Column, Literal, str], bytes]
 def default_field(column: Column) -> bytes:
     """What a column holds that is left out, or given the word DEFAULT.
 
-    A literal default lands as it would from the INSERT itself. Raises ``Rejected`` for
+    A literal default lands as it would from the INSERT itself, its NULs not yet
+    replaced. Raises ``Rejected`` for
     what only the server can work out.
     """
     if column.default is not None:
@@ -144,8 +184,6 @@ def _text_field(column: Column, value: Literal, client_charset: str) -> bytes:
         text = decode(value.data)
     except UnicodeDecodeError:
         raise Rejected(f"invalid {charset} bytes in column {column.name}") from None
-    if "\0" in text:
-        raise Rejected(f"NUL character in column {column.name}")
     return copy_escape(text.encode())
 
 

@@ -14,7 +14,8 @@ class Window:
     """A view of the stream that forgets what was read and grows when it must.
 
     ``data`` holds the unread bytes from ``position`` on. Indexes into ``data`` are
-    valid until ``grow`` is called.
+    valid until ``grow`` is called. ``kept`` is the index from which on bytes are not
+    forgotten although they were read; ``None`` keeps none.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -23,7 +24,18 @@ class Window:
         self._line = 1
         self.data = b""
         self.position = 0
+        self.kept: int | None = None
         self.at_end = False
+
+    @property
+    def base(self) -> int:
+        """The byte offset of ``data`` in the stream, from 0."""
+        return self._base
+
+    @property
+    def line(self) -> int:
+        """The line at which ``data`` begins, from 1."""
+        return self._line
 
     @property
     def unread(self) -> int:
@@ -36,11 +48,14 @@ class Window:
         At least as much is appended as was unread, so that reading one long value costs
         time in proportion to its length, however often it is begun again.
         """
+        first = self.position
+        if self.kept is not None:
+            first, self.kept = self.kept, 0
         # For the few line ends of a dump, several times as fast as bytes.count.
-        self._line += len(self.data[: self.position].split(b"\n")) - 1
-        self._base += self.position
-        rest = self.data[self.position :]
-        self.position = 0
+        self._line += len(self.data[:first].split(b"\n")) - 1
+        self._base += first
+        rest = self.data[first:]
+        self.position -= first
         parts, wanted = [rest], max(len(rest), 1)
         while wanted > 0:
             chunk = next(self._chunks, None)

@@ -95,6 +95,7 @@ def _result(
         "validation_errors": found["validation_errors"],
         "notes": found["notes"],
         "run_id": found["run_id"],
+        "dump_verified": found["dump_verified"],
         "expected_rows": listing.expected_counts(connection),
         "findings": found["findings"],
         **listing.listed(connection, "missing", ("media",)),

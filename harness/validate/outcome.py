@@ -12,6 +12,7 @@ from psycopg import sql
 from harness import pipelines
 from harness.database import Connection
 from harness.errors import CheckFailed, HarnessError
+from harness.load.verification import Verification
 from harness.published import PublishedTable
 
 #: How many ids a list of the results names at most; the counts are always whole.
@@ -35,6 +36,7 @@ class Validation:
 
     ``failed`` counts the rows that could not be published, which are not expected to be
     live; ``notes`` say what has changed about the live tables since and is no fault.
+    ``verified`` says how the landing was held against the dump; ``None`` without one.
     """
 
     run_id: str
@@ -44,6 +46,7 @@ class Validation:
     notes: tuple[str, ...]
     failed: int
     result: dict[str, Any]
+    verified: Verification | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,13 @@ def require_valid(validation: Validation) -> None:
     """Raise ``CheckFailed`` with the first faults when the result is not valid."""
     if validation.is_valid:
         return
+    verified = validation.verified
+    if verified and validation.errors == verified.faults:
+        raise CheckFailed(
+            f"{faults(validation)}. The live tables are as the landing tables have it, "
+            "and were not changed by this check. Load the dump again, and build: "
+            f"{pipelines.current().command('load')}"
+        )
     results = {"migration": "chat", "consolidation": "consolidation"}
     name = f"{results[pipelines.current().name]}-validation-results.json"
     raise CheckFailed(
@@ -118,6 +128,6 @@ def faults(validation: Validation) -> str:
     """Name the first faults of a result that is not valid."""
     shown = "; ".join(validation.errors[:4])
     more = len(validation.errors) - 4
-    return f"the live tables are not as the source has it: {shown}" + (
+    return f"the validation found faults: {shown}" + (
         f"; and {more} more" if more > 0 else ""
     )

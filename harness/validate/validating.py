@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 import psycopg
@@ -9,6 +10,8 @@ from psycopg import sql
 
 from harness import hashing, ledger, linkage, pipelines, target
 from harness.database import Connection, committed, said_by
+from harness.load.verification import Verification
+from harness.load.verify import verify_landing
 from harness.queries import query
 from harness.validate import consolidation, definition, listing, migration, rows
 from harness.validate.outcome import (
@@ -23,19 +26,32 @@ from harness.variables import thresholds
 _RULES = {"migration": migration.RULES, "consolidation": consolidation.RULES}
 
 
-def validate(connection: Connection, *, in_use: bool = False) -> Validation:
+def validate(
+    connection: Connection,
+    *,
+    in_use: bool = False,
+    verify_dump: bool = False,
+    dumps: Sequence[str] = (),
+) -> Validation:
     """Compare the live tables with what is landed, row by row, and commit the result.
 
     With ``in_use`` what happened since the last publish is the application's own doing:
     rows that are newer than it, and rows of ours that are not as it left them, are
-    counted apart and are no fault. Raises ``Refused`` when nothing is landed,
+    counted apart and are no fault. What is landed is held against the dump's checksums
+    first; with ``verify_dump`` those of every row, read again from ``dumps`` when they
+    are named. Raises ``Refused`` when nothing is landed,
     ``TargetMissing`` without live tables and ``ValidationFailed`` when the database
     cannot compare them. Whether the result is valid is for the caller to look at.
     """
     started = datetime.now(timezone.utc)
     try:
         with committed(connection):
-            return _validate(connection, in_use=in_use, started=started)
+            return _validate(
+                connection,
+                in_use=in_use,
+                started=started,
+                verified=_verified(connection, dumps, verify_dump=verify_dump),
+            )
     except psycopg.Error as error:
         raise ValidationFailed(
             f"validating failed in the database: {said_by(error)}. Nothing was "
@@ -44,7 +60,24 @@ def validate(connection: Connection, *, in_use: bool = False) -> Validation:
         ) from error
 
 
-def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Validation:
+def _verified(
+    connection: Connection, dumps: Sequence[str], *, verify_dump: bool
+) -> Verification | None:
+    """Hold the landing against the dump; the consolidation has none."""
+    if pipelines.current() is not pipelines.MIGRATION:
+        return None
+    ledger.ensure(connection)
+    ledger.current_run(connection)
+    return verify_landing(connection, dumps, every_row=verify_dump)
+
+
+def _validate(
+    connection: Connection,
+    *,
+    in_use: bool,
+    started: datetime,
+    verified: Verification | None,
+) -> Validation:
     rules = _RULES[pipelines.current().name]
     ledger.ensure(connection)
     run = ledger.current_run(connection)
@@ -60,6 +93,7 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
     tables = pipelines.current().tables
     findings = {table.name: rows.counts(connection, table) for table in tables}
     errors = (
+        *(verified.faults if verified else ()),
         *live.faults,
         *_errors(connection, findings),
         *further,
@@ -74,6 +108,7 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
             "validation_errors": list(errors),
             "findings": findings,
             "notes": list(live.notes),
+            "dump_verified": str(verified) if verified else None,
             **examined,
         },
         live.relation,
@@ -95,6 +130,7 @@ def _validate(connection: Connection, *, in_use: bool, started: datetime) -> Val
         notes=live.notes,
         failed=ledger.failed_rows(connection, run.run_id),
         result=result,
+        verified=verified,
     )
 
 

@@ -15,7 +15,7 @@ skipped_messages as (
 
 coercions as (
     select * from {{ ref('coercions') }}
-    where table_name = 'message'
+    where table_name = 'message' and rule <> 'nul_replaced'
 ),
 
 carried as (

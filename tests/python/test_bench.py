@@ -61,6 +61,11 @@ def test_a_measurement_leaves_no_database(
     report = bench.measure(to, console(), rows=1_000, repetitions=1, any_server=True)
     assert [measure.rows for measure in report.loads] == [1_000]
     assert report.as_rows()[-1][1] == "skipped: not installed"
+    assert report.verified
+    assert report.verified.rows == 1_000
+    assert report.as_rows()[-2][0] == "load --verify-dump, once"
+    assert 0 < report.sample_share < 1
+    assert report.as_dict()["verified_ratio"] > 0
     with connect(to) as connection:
         left = connection.execute(
             "select datname from pg_database where datname like 'carryover_bench%'"

@@ -254,3 +254,38 @@ def test_rows_over_the_error_rate_fail_by_name(built: Connection) -> None:
 
     assert [failure.name for failure in result.failures] == ["error_rate"]
     assert BUYER not in str(result.failures)
+
+
+def test_what_the_loader_coerced_is_listed_and_held_to_the_rows(
+    built: Connection,
+) -> None:
+    """Also of tables that no model reads; what is listed and not so fails by name."""
+    land_all(built, messages=[message(1, 1, message="a\ufffd"), message(2, 1)])
+    dbt(*MIGRATION)
+    empty = built.execute("select count(*) from staging.coerced_values").fetchone()
+    assert empty == (0,)
+    built.execute(
+        "insert into staging.coerced_values"
+        " (table_name, column_name, landing_row, first_position, nul_count) values"
+        " ('message', 'message', 1, 2, 1), ('stylist', 'name', 7, 1, 3)"
+    )
+    built.commit()
+
+    assert not dbt("--select", "coercions+").failures
+
+    listed = built.execute(
+        "select table_name, source_row, column_name, old_value from marts.coercions"
+        " where rule = 'nul_replaced' order by 1"
+    ).fetchall()
+    assert listed == [
+        ("message", 1, "message", "1 NUL, the first at character 2"),
+        ("stylist", 7, "name", "3 NUL, the first at character 1"),
+    ]
+    for planted in (
+        "update staging.coerced_values set first_position = 1 where landing_row = 1",
+        "delete from staging.coerced_values where landing_row = 7",
+    ):
+        built.execute(planted)
+        built.commit()
+        failed = dbt("--select", "coercions_match_the_loader").failures
+        assert [failure.name for failure in failed] == ["coercions_match_the_loader"]

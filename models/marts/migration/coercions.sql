@@ -15,6 +15,30 @@ messages_resolved as (
     select * from {{ ref('int_messages_resolved') }}
 ),
 
+coerced_values as (
+    select * from {{ ref('stg_mysql_dump__coerced_values') }}
+),
+
+landed_ids as (
+    select
+        'chat' as table_name,
+        source_row,
+        chat_id as row_id
+    from {{ ref('stg_mysql_dump__chats') }}
+    union all
+    select
+        'message' as table_name,
+        source_row,
+        message_id as row_id
+    from {{ ref('stg_mysql_dump__messages') }}
+    union all
+    select
+        'booking' as table_name,
+        source_row,
+        booking_id as row_id
+    from {{ ref('stg_mysql_dump__bookings') }}
+),
+
 -- A skipped row keeps its values where they are, in the dump.
 coerced_chats as (
     select
@@ -36,6 +60,24 @@ coerced_messages as (
         ) is not null
 ),
 
+-- The loader's own doing, of every landed row whatever becomes of it.
+nuls_replaced as (
+    select
+        coerced_values.table_name,
+        landed_ids.row_id,
+        coerced_values.source_row,
+        coerced_values.column_name,
+        'nul_replaced' as rule,
+        coerced_values.nul_count || ' NUL, the first at character '
+        || coerced_values.first_position as old_value,
+        chr(65533) as new_value
+    from coerced_values
+    left join landed_ids
+        on
+            coerced_values.table_name = landed_ids.table_name
+            and coerced_values.source_row = landed_ids.source_row
+),
+
 final as (
     {% for table_name, column_name, rule, old_value, new_value in values_by_rule %}
         select
@@ -48,8 +90,9 @@ final as (
             {{ new_value }} as new_value
         from coerced_{{ table_name }}s
         where {{ rule }} is not null
-        {{ 'union all' if not loop.last }}
+        union all
     {% endfor %}
+    select * from nuls_replaced
 )
 
 select * from final

@@ -56,6 +56,7 @@ def odd_dump(folder: Path) -> Path:
         ("'4'", "'2024-01-01'"),
         ("'5'",),
         ("'6'", "'2024-01-01'", "'\\0'"),
+        ("'7\\0'", "'2024-01-01'", "'x'"),
     ]
     created = table("t", "`id` int", "`day` date", "`note` text")
     trigger = "DELIMITER ;;\nCREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW BEGIN\n"
@@ -81,18 +82,20 @@ def test_everything_is_counted(tmp_path: Path) -> None:
     assert found["routines_skipped"] == {"trigger": 1}
     assert found["dumps"][0]["bytes"] == len(data)
     (counted,) = found["tables"]
-    assert (counted["table"], counted["rows"], counted["rejected"]) == ("t", 3, 3)
-    assert [
-        (c["column"], c["type"], c["nulls"], c["zero_dates"], c["double_encoded"])
-        for c in counted["columns"]
-    ] == [("id", "int", 0, 0, 0), ("day", "date", 1, 1, 0), ("note", "text", 1, 0, 1)]
+    assert (counted["table"], counted["rows"], counted["rejected"]) == ("t", 4, 3)
+    names = ("column", "type", "nulls", "zero_dates", "double_encoded", "with_nul")
+    assert [tuple(c[name] for name in names) for c in counted["columns"]] == [
+        ("id", "int", 0, 0, 0, 0),
+        ("day", "date", 1, 1, 0, 0),
+        ("note", "text", 1, 0, 1, 1),
+    ]
     line = data.count(b"\n", 0, data.index(b"('4'")) + 1
     assert [
         (r["table"], r["rows"], r["file"], r["line"], r["byte_offset"])
         for r in found["rejected"]
     ] == [
         ("t", 1, "odd.sql", line, data.index(place))
-        for place in (b"('4'", b"('5'", b"('6'")
+        for place in (b"('4'", b"('5'", b"('7")
     ]
 
 

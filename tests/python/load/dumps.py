@@ -5,14 +5,22 @@ Both are written from the two formats' definitions, not from the reader's code.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from unittest import mock
 
 from harness.load.bulk import BulkConverter
-from harness.load.events import CopyBlock, DumpSummary, RejectedRow, TableFound
+from harness.load.events import (
+    CoercedValue,
+    CopyBlock,
+    DumpSummary,
+    RejectedRow,
+    TableFound,
+)
 from harness.load.reader import DumpReader
 from harness.load.schema import Table
+from harness.load.witness import Witness, row_hash
 
 Row = tuple["str | None", ...]
 
@@ -65,7 +73,10 @@ def _copied_field(field: str) -> str | None:
             read.append(char)
             continue
         escaped = next(chars)
-        assert escaped not in "x01234567.", "COPY gives these a meaning of their own"
+        if escaped == "x":
+            read.append(chr(int(next(chars) + next(chars), 16)))
+            continue
+        assert escaped not in "01234567.", "COPY gives these a meaning of their own"
         read.append(_COPY_ESCAPES.get(escaped, escaped))
     return "".join(read)
 
@@ -76,8 +87,11 @@ class Read:
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
     columns: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    #: The names of each row's values, in the order of ``rows``.
+    given: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     rejected: list[RejectedRow] = field(default_factory=list)
+    coerced: list[CoercedValue] = field(default_factory=list)
     summary: DumpSummary = field(default_factory=DumpSummary)
 
     @property
@@ -97,7 +111,10 @@ def read(
 ) -> Read:
     """Read a dump, all of it in one piece unless ``chunks`` are given."""
     data = dump.encode() if isinstance(dump, str) else dump
-    reader = DumpReader([data] if chunks is None else chunks, tables=tables)
+    # Every row is read by the second decoder as well.
+    witness = Witness(every_row=True)
+    chunks = [data] if chunks is None else chunks
+    reader = DumpReader(chunks, tables=tables, witness=witness)
     found = Read(summary=reader.summary)
     for event in reader.events():
         if isinstance(event, CopyBlock):
@@ -105,15 +122,38 @@ def read(
             assert len(rows) == event.rows
             found.rows.setdefault(event.table, []).extend(rows)
             found.columns.setdefault(event.table, []).append(event.columns)
+            found.given.setdefault(event.table, []).extend([event.columns] * len(rows))
         elif isinstance(event, RejectedRow):
             found.rejected.append(event)
+        elif isinstance(event, CoercedValue):
+            found.coerced.append(event)
         elif isinstance(event, TableFound):
             found.tables[event.table.name] = event.table
     for name, count in reader.summary.counts.items():
         assert count.rows_loaded == len(found.rows.get(name, []))
         rejected = [row for row in found.rejected if row.table == name]
         assert count.rows_rejected == len(rejected)
+        coerced = [value for value in found.coerced if value.table == name]
+        assert count.values_coerced == len(coerced)
+    check_checksums(found, witness)
     return found
+
+
+def check_checksums(found: Read, witness: Witness) -> None:
+    """Hold the rows, as PostgreSQL would have them, against the second decoder's."""
+    for name, table in found.tables.items():
+        columns = [column.name for column in table.columns]
+        hashes = []
+        given = zip(found.given.get(name, []), found.rows.get(name, []), strict=True)
+        for names, row in given:
+            values = dict(zip(names, row, strict=True))
+            digest = row_hash([values.get(column) for column in columns])
+            hashes.append(struct.unpack(">qq", digest))
+        sealed = [each for each in witness.checksums if each.table == name]
+        assert sum(each.rows for each in sealed) == len(hashes)
+        for each in sealed:
+            rows = hashes[each.first_row - 1 : each.last_row]
+            assert (each.high, each.low) == tuple(map(sum, zip(*rows, strict=True)))
 
 
 def read_exactly(dump: bytes, *, chunks: Iterable[bytes] | None = None) -> Read:

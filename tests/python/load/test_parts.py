@@ -43,7 +43,7 @@ def load(*paths: Path, tables: Collection[str] | None = None) -> Loaded:
             loaded.rows.setdefault(event.table, []).extend(copied(event.data))
         elif isinstance(event, TableFound):
             loaded.found.append(event.table.name)
-        else:
+        elif isinstance(event, RejectedRow):
             loaded.rejected.append(event)
     return loaded
 
@@ -241,8 +241,8 @@ def mydumped(folder: Path, metadata: str = FINISHED) -> Path:
         "shop-schema-create.sql": "CREATE DATABASE `shop`;\n",
         "shop.t-schema.sql": DATA_HEAD + table(),
         "shop.t.00000.sql": DATA_HEAD + 'INSERT INTO `t` VALUES("a","1");\n',
-        "shop.t.00002.sql.gz": DATA_HEAD + 'INSERT INTO `t` VALUES("b","2");\n',
-        "shop.t.00010.sql": DATA_HEAD + 'INSERT INTO `t` VALUES("c","é");\n',
+        "shop.t.00001.sql.gz": DATA_HEAD + 'INSERT INTO `t` VALUES("b","2");\n',
+        "shop.t.00002.sql": DATA_HEAD + 'INSERT INTO `t` VALUES("c","é");\n',
         "shop.empty-schema.sql": DATA_HEAD + table("empty"),
         "shop.empty.sql": "",
         "shop.v-schema.sql": DATA_HEAD + table("v", "`a` int"),
@@ -281,7 +281,7 @@ def find_parts(folder: Path) -> tuple[Part, ...]:
 
 
 def test_chunks_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    folder = export(tmp_path / "export")
+    folder = export(tmp_path / "export", FINISHED + "\n[`d`.`t`]\nRows = 4\n")
     write(folder / "d.t-schema.sql", table())
     for number in (9, 10, 100_000, 99_999):
         rows = extended("t", [(f"'{number}'", "''")])
@@ -318,7 +318,7 @@ def test_rows_that_metadata_counts_must_be_there(tmp_path: Path) -> None:
     counted = FINISHED + "\n[`shop`.`t`]\nreal_table_name=t\nrows = {}\n"
     folder = mydumped(tmp_path / "export", counted.format(3))
     assert len(load(folder).rows["t"]) == 3
-    (folder / "shop.t.00002.sql.gz").unlink()
+    (folder / "shop.t.00001.sql.gz").unlink()
     with pytest.raises(PartsDiffer, match=r"2 rows of t, .* 3"):
         load(folder)
     assert load(folder, tables={"empty"}).rows == {}
@@ -333,7 +333,117 @@ def test_rows_in_other_files_than_sql_are_refused(tmp_path: Path) -> None:
 
 def test_a_chunk_cut_short_is_named(tmp_path: Path) -> None:
     folder = mydumped(tmp_path / "export")
-    path = folder / "shop.t.00010.sql"
+    path = folder / "shop.t.00002.sql"
     path.write_bytes(path.read_bytes()[:-6])
-    with pytest.raises(DumpError, match=r"export/shop\.t\.00010\.sql is cut short"):
+    with pytest.raises(DumpError, match=r"export/shop\.t\.00002\.sql is cut short"):
         load(folder)
+
+
+REPORT_18 = (
+    "Started dump at: 2025-09-18 10:00:00\nFinished dump at: 2025-09-18 10:00:05\n"
+)
+PACKED = gzip.compress(b"INSERT INTO `t` VALUES ('x','y');\n")
+
+
+def chunks(folder: Path, *names: str, metadata: str = REPORT_18) -> Path:
+    """An export of one table with these files of rows."""
+    export(folder, metadata)
+    write(folder / "d.t-schema.sql", table())
+    for name in names:
+        row = PACKED if name.endswith(".gz") else b"INSERT INTO `t` VALUES ('x','y');\n"
+        write(folder / name, row)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (["d.t.00001.sql", "d.t.00003.sql"], "00002"),
+        (["d.t.00000.sql", "d.t.00001.sql", "d.t.00003.sql.gz"], "00002"),
+        (["d.t.00002.sql", "d.t.00003.sql"], "00001"),
+        (["d.t.00007.sql"], "00001"),
+        (["d.t.00000.00000.sql", "d.t.00000.00002.sql"], "00000.00001"),
+        (["d.t.00000.00000.sql", "d.t.00002.00000.sql"], "00001"),
+        (["d.t.00001.00004.sql"], "00001.00001"),
+        (["d.t.000000000.sql", "d.t.000000002.sql"], "00001"),
+        (["d.t.0000000000000.sql", "d.t.0000000020000.sql"], "00001"),
+        (["d.t.0000000000000.sql", "d.t.0000000000002.sql"], "00000.00001"),
+    ],
+)
+def test_a_chunk_that_is_missing_is_named(
+    tmp_path: Path, names: list[str], missing: str
+) -> None:
+    folder = chunks(tmp_path / "export", *names)
+    with pytest.raises(PartsDiffer, match=rf"no chunk {missing} of d\.t, "):
+        load(folder)
+    assert load(folder, tables={"other"}).rows == {}
+    counted = f"[`d`.`t`]\nreal_table_name=t\nrows = {len(names)}\n"
+    write(folder / "metadata", f"{FINISHED}\n{counted}")
+    assert len(load(folder).rows["t"]) == len(names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["d.t.sql"],
+        ["d.t.00000.sql", "d.t.00001.sql"],
+        ["d.t.00001.sql", "d.t.00002.sql"],
+        ["d.t.00000.00000.sql", "d.t.00000.00001.sql", "d.t.00001.00000.sql"],
+        ["d.t.000000000.sql"],
+        ["d.t.0000000000000.sql", "d.t.0000000000001.sql", "d.t.0000000010000.sql"],
+    ],
+)
+def test_chunks_without_a_gap_are_whole(tmp_path: Path, names: list[str]) -> None:
+    loaded = load(chunks(tmp_path / "export", *names))
+    assert len(loaded.rows["t"]) == len(names)
+    assert loaded.outcome.summary.warnings == []
+
+
+def test_a_tables_own_file_of_its_rows_counts_them(tmp_path: Path) -> None:
+    """As mydumper 0.12 writes it."""
+    folder = chunks(tmp_path / "export", "d.t.00000.sql", "d.t.00002.sql")
+    write(folder / "d.t-metadata", "2")
+    assert len(load(folder).rows["t"]) == 2
+    write(folder / "d.t-metadata", "3")
+    with pytest.raises(PartsDiffer, match="2 rows of t, but its metadata tells of 3"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["d.t.00001.sql", "d.t.00001.sql.gz"])
+def test_an_empty_chunk_among_others_was_cut_short(tmp_path: Path, name: str) -> None:
+    folder = chunks(tmp_path / "export", "d.t.00000.sql", name, "d.t.00002.sql")
+    write(folder / name, b"")
+    with pytest.raises(PartsDiffer, match=rf"{name} is empty"):
+        load(folder)
+
+
+def test_an_empty_compressed_file_was_cut_short_in_any_case(tmp_path: Path) -> None:
+    folder = chunks(tmp_path / "export", "d.t.00000.sql.gz")
+    write(folder / "d.t.00000.sql.gz", b"")
+    with pytest.raises(PartsDiffer, match="is empty"):
+        load(folder)
+
+
+def test_rows_without_their_schema_file_are_refused(tmp_path: Path) -> None:
+    folder = chunks(tmp_path / "export", "d.t.00000.sql")
+    (folder / "d.t-schema.sql").unlink()
+    with pytest.raises(PartsDiffer, match=r"rows of t and no t-schema\.sql"):
+        load(folder)
+    created = write(tmp_path / "schema.sql", signed("USE `d`;\n" + table()))
+    assert load(created, folder).rows["t"] == [("x", "y")]
+
+
+def test_a_file_of_rows_that_metadata_does_not_name_is_refused(tmp_path: Path) -> None:
+    metadata = f"{FINISHED}\n[`d`.`other`]\nrows = 0\n"
+    folder = chunks(tmp_path / "export", "d.t.00000.sql", metadata=metadata)
+    with pytest.raises(PartsDiffer, match=r"files of d\.t, of which its metadata says"):
+        load(folder)
+
+
+def test_a_table_without_files_and_without_a_count_is_warned_of(tmp_path: Path) -> None:
+    loaded = load(chunks(tmp_path / "export"))
+    assert loaded.rows == {}
+    (warning,) = loaded.outcome.summary.warnings
+    assert "no rows of t and no count of them" in warning
+    counted = f"{FINISHED}\n[`d`.`t`]\nrows = 0\n"
+    assert load(chunks(tmp_path / "b", metadata=counted)).outcome.summary.warnings == []

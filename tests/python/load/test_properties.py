@@ -93,6 +93,37 @@ def test_what_mysql_writes_is_read_back(quoting: str, data: st.DataObject) -> No
     assert read_exactly(dump).rows["t"] == expected
 
 
+#: Every control character but NUL, the quotes and what follows a backslash.
+CONTROLS = "".join(map(chr, (*range(1, 32), 127)))
+NASTY = st.text(alphabet=CONTROLS + "'\\\"Z\x1aax1", max_size=60)
+
+
+def raw_ctrl_z(text: str) -> str:
+    """Quote with 0x1A as it is, as phpMyAdmin does."""
+    return "\x1a".join(backslashed(part)[1:-1] for part in text.split("\x1a")).join(
+        "''"
+    )
+
+
+@given(
+    texts=st.lists(NASTY, min_size=1, max_size=6),
+    left_out=st.text(alphabet=CONTROLS, max_size=3),
+    escapes_ctrl_z=st.booleans(),
+)
+def test_no_control_character_is_taken_for_another(
+    texts: list[str], left_out: str, escapes_ctrl_z: bool
+) -> None:
+    r"""However few bytes are free to put in for escapes; 0x1A as ``\Z`` or raw."""
+    texts = ["".join(c for c in CONTROLS if c not in left_out), *texts, "it's \\ \x1a"]
+    literals = [backslashed(text) for text in texts]
+    if not escapes_ctrl_z:
+        literals = [raw_ctrl_z(text) for text in texts]
+    dump = signed(table("t", "`a` text") + extended("t", [[x] for x in literals]))
+    expected: list[Row] = [(text,) for text in texts]
+    assert read(dump).rows["t"] == expected
+    assert read_exactly(dump).rows["t"] == expected
+
+
 @given(rows=st.lists(st.tuples(cells(backslashed), cells(backslashed)), min_size=1))
 def test_ordinary_rows_are_converted_in_bulk(rows: list[tuple[Cell, Cell]]) -> None:
     """Otherwise every other property would hold of the exact reading alone."""
@@ -114,24 +145,24 @@ def test_ordinary_rows_are_converted_in_bulk(rows: list[tuple[Cell, Cell]]) -> N
 
 @given(raw=st.lists(st.binary(max_size=12), min_size=1, max_size=8))
 def test_raw_bytes_arrive_or_are_rejected(raw: list[bytes]) -> None:
-    """Text that is no UTF-8, or holds NUL, is rejected and never altered."""
+    """Text that is no UTF-8 is rejected; a NUL is replaced and told; else unaltered."""
     rows = [value.replace(b"\\", b"\\\\").replace(b"'", b"\\'") for value in raw]
     values = b",".join(b"('%b',%d)" % (row, index) for index, row in enumerate(rows))
     dump = table().encode() + b"INSERT INTO `t` VALUES " + values + b";"
     found = read(dump)
-    expected, rejected = [], 0
+    expected, rejected, coerced = [], 0, []
     for index, value in enumerate(raw):
         try:
             text = value.decode("utf-8")
         except UnicodeDecodeError:
             rejected += 1
             continue
+        expected.append((text.replace("\0", "\ufffd"), str(index)))
         if "\0" in text:
-            rejected += 1
-        else:
-            expected.append((text, str(index)))
+            coerced.append((len(expected), text.index("\0") + 1, text.count("\0")))
     assert found.rows.get("t", []) == expected
     assert len(found.rejected) == rejected
+    assert [(c.row, c.position, c.nuls) for c in found.coerced] == coerced
 
 
 def outcome(reading: Callable[[], Read]) -> object:
@@ -140,7 +171,8 @@ def outcome(reading: Callable[[], Read]) -> object:
         found = reading()
     except DumpError as error:
         return str(error)
-    return found.rows, [(r.byte_offset, r.line, r.reason) for r in found.rejected]
+    rejected = [(r.byte_offset, r.line, r.reason) for r in found.rejected]
+    return found.rows, rejected, found.coerced
 
 
 SEED = signed(
