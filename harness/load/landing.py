@@ -27,6 +27,7 @@ from harness.load.result import InputFile, LoadResult, TableLoad
 from harness.load.schema import Table
 from harness.load.selection import FOR_MODELS, Selection, check_selection
 from harness.load.source import Progress
+from harness.load.time_zones import known_time_zone, unnamed_time_zone
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def load(
     read = reader.outcome
     summary = read.summary
     check_selection(selection, read.name, summary.tables, summary.views, landed.tables)
+    summary.time_zone = known_time_zone(connection, summary)
     if files.bookings is None and staging.has_live_bookings(connection, live_schema):
         staging.take_live_bookings(connection, live_schema)
     _land_files(connection, files)
@@ -95,7 +97,7 @@ def load(
         rejected_reasons=dict(landed.reasons.most_common()),
         producer=summary.producer,
         time_zone=summary.time_zone,
-        warnings=_warnings(summary, files),
+        warnings=_warnings(summary, selection, files),
         seconds=time.monotonic() - started,
         parser_peak_memory_bytes=read.parser_peak_memory_bytes,
     )
@@ -178,8 +180,10 @@ def _input_files(read: Outcome, files: _Inputs) -> tuple[InputFile, ...]:
     return tuple(found)
 
 
-def _warnings(summary: DumpSummary, files: _Inputs) -> tuple[str, ...]:
-    found = list(summary.warnings)
+def _warnings(
+    summary: DumpSummary, selection: Selection, files: _Inputs
+) -> tuple[str, ...]:
+    found = [*summary.warnings, *unnamed_time_zone(summary, selection)]
     for read in (files.bookings, files.users):
         found.extend(read.file.warnings if read else ())
     return tuple(found)
