@@ -6,6 +6,7 @@ change the file, so that both halves judge by the same.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,6 +15,8 @@ import yaml  # type: ignore[import-untyped]  # it publishes no types
 
 from harness import settings
 from harness.errors import UsageError
+
+_ZONE = re.compile(r"[+-]\d{1,2}:\d\d|[A-Za-z][A-Za-z0-9_+/-]*")
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,18 @@ def thresholds() -> Thresholds:
 
 
 def source_timezone() -> str:
-    """The zone of the source's wall-clock times, for what is not built yet."""
-    return str(_variables().get("source_timezone", "UTC"))
+    """The zone of the source's wall-clock times, for what is not built yet.
+
+    Raises ``UsageError`` for a text that is neither an offset nor a name.
+    """
+    zone = str(_variables().get("source_timezone", "UTC"))
+    if not _ZONE.fullmatch(zone):
+        raise UsageError(
+            f"the variable source_timezone in dbt_project.yml is {zone!r}; it must be "
+            "an offset such as '+02:00' or a name such as Europe/Berlin. Nothing was "
+            "changed."
+        )
+    return zone
 
 
 def default_linkage() -> tuple[str, bool]:

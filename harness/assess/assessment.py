@@ -20,6 +20,7 @@ from harness.load.parts import LoadReader, Outcome, PartsDiffer
 from harness.load.schema import Table
 from harness.load.selection import FOR_MODELS, Selection, check_selection
 from harness.load.source import STANDARD_INPUT, Progress
+from harness.load.time_zones import impossible_time_zone, unnamed_time_zone
 
 
 @dataclass
@@ -46,6 +47,12 @@ class Assessment:
     def can_be_loaded(self) -> bool:
         """Whether ``load`` would take these dumps."""
         return not self.problems
+
+    @property
+    def warnings(self) -> list[str]:
+        """What ``load`` would warn of in the dumps."""
+        summary = self.outcome.summary
+        return [*summary.warnings, *unnamed_time_zone(summary, self.selection)]
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -112,6 +119,8 @@ def _read(
 def _judge(found: Assessment) -> None:
     """Check what a load would check once it has read everything."""
     selection, summary = found.selection, found.outcome.summary
+    if zone := impossible_time_zone(summary, selection):
+        found.problems.append(zone)
     for name, table in sorted(found.tables.items()):
         try:
             check_names(table)

@@ -37,7 +37,7 @@ def as_dict(found: Assessment) -> dict[str, Any]:
         "routines_skipped": summary.routines,
         "rejected": [vars(reason) for reason in found.profile.reasons.values()],
         "differences": [vars(each) for each in found.differences],
-        "warnings": summary.warnings,
+        "warnings": found.warnings,
         "seconds": round(found.seconds, 3),
     }
 
@@ -63,7 +63,7 @@ def print_assessment(console: Console, found: Assessment) -> None:
     _print_list(console, "it cannot be loaded:", found.problems)
     if found.can_be_loaded:
         console.result("\nit can be loaded")
-    for warning in found.outcome.summary.warnings:
+    for warning in found.warnings:
         console.warn(warning)
 
 
@@ -79,7 +79,7 @@ def _facts(found: Assessment) -> list[tuple[str, str]]:
         ("end", ending if found.is_whole else "not reached"),
         ("character set", ", ".join(summary.charsets) or "no rows"),
         ("sql_mode", "; ".join(mode or "none" for mode in summary.sql_modes) or "none"),
-        ("time zone", summary.time_zone or "not set"),
+        ("time zone", summary.time_zone or "not named"),
         ("views skipped", ", ".join(summary.views) or "none"),
         ("routines skipped", ", ".join(routines) or "none"),
         *([("tables skipped", ", ".join(_skipped(found)))] if _skipped(found) else []),

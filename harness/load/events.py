@@ -93,8 +93,9 @@ class DumpSummary:
 
     ``tables`` and ``views`` name everything the dump creates, wanted or not.
     ``time_zone`` and ``charset`` are those under which the wanted rows stand;
-    ``charsets`` and ``sql_modes`` name all that stood over rows. ``routines`` counts
-    triggers, procedures, functions and events by kind.
+    ``charsets`` and ``sql_modes`` name all that stood over rows. ``timestamps`` names
+    table and column of each TIMESTAMP that has rows. ``routines`` counts triggers,
+    procedures, functions and events by kind.
     """
 
     producer: str | None = None
@@ -105,6 +106,7 @@ class DumpSummary:
     views: list[str] = field(default_factory=list)
     charsets: list[str] = field(default_factory=list)
     sql_modes: list[str] = field(default_factory=list)
+    timestamps: list[tuple[str, str]] = field(default_factory=list)
     routines: dict[str, int] = field(default_factory=dict)
     counts: dict[str, TableCount] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

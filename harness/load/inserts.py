@@ -167,6 +167,10 @@ class Inserts:
             self._time_zone = [zone]
         self._summary.time_zone = self._time_zone[0] if self._time_zone else zone
         self._summary.charset = self._session.charset
+        for column in table.columns:
+            path = (table.name, column.name)
+            if column.is_timestamp and path not in self._summary.timestamps:
+                self._summary.timestamps.append(path)
         for name, names in (
             (self._session.charset, self._summary.charsets),
             (self._session.sql_mode, self._summary.sql_modes),

@@ -34,6 +34,7 @@ from harness.load.result import InputFile, LoadResult, TableLoad
 from harness.load.schema import Table
 from harness.load.selection import FOR_MODELS, Selection, check_selection
 from harness.load.source import Progress
+from harness.load.time_zones import known_time_zone, unnamed_time_zone
 from harness.load.verify import INPUTS, require_landed_as_read
 from harness.load.witness import Checksum, checksum_of
 
@@ -97,6 +98,7 @@ def load(
     read = reader.outcome
     summary = read.summary
     check_selection(selection, read.name, summary.tables, summary.views, landed.tables)
+    summary.time_zone = known_time_zone(connection, summary)
     verified = require_landed_as_read(
         connection, staging.new_schema(), found, _columns(landed), read
     )
@@ -113,7 +115,7 @@ def load(
         rejected_reasons=dict(landed.reasons.most_common()),
         producer=summary.producer,
         time_zone=summary.time_zone,
-        warnings=_warnings(summary, files),
+        warnings=_warnings(summary, selection, files),
         seconds=time.monotonic() - started,
         verified=verified,
         checksums=_summed(read.checksums),
@@ -228,8 +230,10 @@ def _input_files(read: Outcome, files: _Inputs) -> tuple[InputFile, ...]:
     return tuple(found)
 
 
-def _warnings(summary: DumpSummary, files: _Inputs) -> tuple[str, ...]:
-    found = list(summary.warnings)
+def _warnings(
+    summary: DumpSummary, selection: Selection, files: _Inputs
+) -> tuple[str, ...]:
+    found = [*summary.warnings, *unnamed_time_zone(summary, selection)]
     coerced = sum(count.values_coerced for count in summary.counts.values())
     if coerced:
         found.append(

@@ -245,6 +245,7 @@ def _add(total: DumpSummary, dump: Dump, part: Part, found: DumpSummary) -> None
     _extend(total.views, found.views)
     _extend(total.charsets, found.charsets)
     _extend(total.sql_modes, found.sql_modes)
+    total.timestamps += [t for t in found.timestamps if t not in total.timestamps]
     _add_counts(total, found)
     total.warnings.extend(f"{part.name}, {warning}" for warning in found.warnings)
     total.has_trailer &= dump.is_finished or found.has_trailer

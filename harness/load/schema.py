@@ -116,6 +116,11 @@ class Column:
         return self._base in ("timestamp", "")
 
     @property
+    def is_timestamp(self) -> bool:
+        """Whether its values are certainly TIMESTAMPs."""
+        return self._base == "timestamp"
+
+    @property
     def family(self) -> str:
         """How its values are read: ``bit``, ``numeric``, ``binary`` or ``text``."""
         if self._base in _BIT:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from harness.load.charsets import DEFAULT
 from harness.load.errors import Place, Unreadable
 from harness.load.lexer import Mode, Token
+from harness.load.time_zones import read_time_zone
 
 _ANSI_MODES = {
     "ANSI_QUOTES",
@@ -55,8 +56,8 @@ class Session:
 
     @property
     def time_zone(self) -> str | None:
-        """The time zone of TIMESTAMP values, ``+00:00``; ``None``: not set."""
-        return self._system.get("time_zone")
+        """The time zone of TIMESTAMP values, ``+00:00``; ``None``: not named."""
+        return read_time_zone(self._system.get("time_zone"))
 
     def begin(self, at: Place) -> None:
         """A transaction began at this place."""
@@ -108,7 +109,8 @@ class Session:
             known, text = self._evaluate(value)
             if not known:
                 raise Unreadable(f"the value of {target}", value[0].start)
-            self._system[target] = text.lower() if text else None
+            is_zone = target == "time_zone"
+            self._system[target] = text if is_zone or not text else text.lower()
         elif target == "autocommit":
             off = value[0].text.upper() in ("0", "OFF", "FALSE")
             self.begin(at) if off else self.commit()

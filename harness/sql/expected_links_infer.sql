@@ -57,7 +57,7 @@ bookings as (
     cross join lateral (
         select
             coalesce(
-                pg_temp.as_time(people.created_at, zones.zone),
+                pg_temp.as_time(people.created_at, zones.zone, zones.digits),
                 timestamptz '1970-01-01 00:00:00+00'
             ) as at
     ) as born

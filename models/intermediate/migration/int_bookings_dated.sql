@@ -31,7 +31,10 @@ final as (
         claimed.booking_id is not null as is_claimed,
         coalesce(
             {{ to_instant(
-                'bookings.created_wall_clock', 'time_zones.booking_created_at_zone'
+                to_column_time(
+                    'bookings.created_wall_clock', 'time_zones.booking_created_at_digits'
+                ),
+                'time_zones.booking_created_at_zone',
             ) }},
             timestamptz '1970-01-01 00:00:00+00'
         ) as booked_at

@@ -10,15 +10,27 @@ time_zones as (
     select * from {{ ref('int_source_time_zones') }}
 ),
 
-located as (
+timed as (
     select
         chats.*,
-        {{ to_instant('chats.created_wall_clock', 'time_zones.chat_created_at_zone') }}
-            as own_created_at,
-        {{ to_instant('chats.updated_wall_clock', 'time_zones.chat_updated_at_zone') }}
-            as own_updated_at
+        time_zones.chat_created_at_zone as created_at_zone,
+        time_zones.chat_updated_at_zone as updated_at_zone,
+        {{ to_column_time(
+            'chats.created_wall_clock', 'time_zones.chat_created_at_digits'
+        ) }} as created_column_time,
+        {{ to_column_time(
+            'chats.updated_wall_clock', 'time_zones.chat_updated_at_digits'
+        ) }} as updated_column_time
     from chats
     cross join time_zones
+),
+
+located as materialized (
+    select
+        *,
+        {{ to_instant('created_column_time', 'created_at_zone') }} as own_created_at,
+        {{ to_instant('updated_column_time', 'updated_at_zone') }} as own_updated_at
+    from timed
 ),
 
 -- Only a chat without any date of its own is dated by its messages.
@@ -33,7 +45,10 @@ first_messages as (
         messages.chat_id,
         min(
             {{ to_instant(
-                'messages.created_wall_clock', 'time_zones.message_created_at_zone'
+                to_column_time(
+                    'messages.created_wall_clock', 'time_zones.message_created_at_digits'
+                ),
+                'time_zones.message_created_at_zone',
             ) }}
         ) as sent_at
     from messages
@@ -67,11 +82,24 @@ final as (
         updated_at_text,
         created_at,
         greatest(own_updated_at, created_at) as updated_at,
-        case when own_created_at is null then 'created_at_invalid' end
-            as created_at_rule,
+        {{ time_rule(
+            'created_at',
+            'created_at_text',
+            'created_wall_clock',
+            'created_column_time',
+            'created_at_zone',
+            'own_created_at',
+        ) }} as created_at_rule,
         case
-            when own_updated_at is null then 'updated_at_invalid'
             when own_updated_at < created_at then 'updated_at_before_created_at'
+            else {{ time_rule(
+                'updated_at',
+                'updated_at_text',
+                'updated_wall_clock',
+                'updated_column_time',
+                'updated_at_zone',
+                'own_updated_at',
+            ) }}
         end as updated_at_rule
     from created
 )

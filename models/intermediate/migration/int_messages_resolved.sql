@@ -24,17 +24,25 @@ skip_reasons as (
     select * from {{ ref('skip_reasons') }}
 ),
 
+timed as (
+    select
+        messages.*,
+        time_zones.message_created_at_zone as created_at_zone,
+        {{ to_column_time(
+            'messages.created_wall_clock', 'time_zones.message_created_at_digits'
+        ) }} as created_column_time
+    from messages
+    cross join time_zones
+),
+
 -- Materialized, or the planner would run the checks again wherever their outcome is
 -- used: six times a row, which was most of the time.
 checked as materialized (
     select
-        messages.*,
-        {{ to_uuid('messages.message_id') }} as message_uuid,
-        {{ to_instant(
-            'messages.created_wall_clock', 'time_zones.message_created_at_zone'
-        ) }} as own_created_at
-    from messages
-    cross join time_zones
+        *,
+        {{ to_uuid('message_id') }} as message_uuid,
+        {{ to_instant('created_column_time', 'created_at_zone') }} as own_created_at
+    from timed
 ),
 
 attributed as (
@@ -104,8 +112,14 @@ final as (
             when decided.is_image is null or decided.is_image not in ('0', '1')
                 then 'is_image_not_boolean'
         end as is_image_rule,
-        case when decided.own_created_at is null then 'created_at_invalid' end
-            as created_at_rule,
+        {{ time_rule(
+            'created_at',
+            'decided.created_at_text',
+            'decided.created_wall_clock',
+            'decided.created_column_time',
+            'decided.created_at_zone',
+            'decided.own_created_at',
+        ) }} as created_at_rule,
         case
             when decided.reason_id is not null then 'skipped'
             when decided.is_first_of_id then 'kept'

@@ -6,7 +6,7 @@ final as (
     select
         run_id,
         loaded_at,
-        '{{ var("source_timezone") }}' as source_timezone,
+        '{{ source_timezone() }}' as source_timezone,
         '{{ var("linkage") }}' as linkage,
         {{ var("linkage_merge") | string | lower }} as linkage_merge
     from loads
