@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import conninfo
 
-from harness import embedded
+from harness import embedded, session_settings
 from harness.errors import (
     ConnectionFailed,
     HarnessError,
@@ -81,13 +81,20 @@ class Target:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The ``PG*`` variables and the ``DATABASE_URL`` that name this target."""
+        """The ``PG*`` variables and the ``DATABASE_URL`` that name this target.
+
+        ``PGCLIENTENCODING`` is among them: dbt can take its encoding from nowhere else.
+        """
         variables = {
             PG_VARIABLES[key]: value
             for key, value in self.parameters.items()
             if key in PG_VARIABLES
         }
-        return {"DATABASE_URL": self.url, **variables}
+        return {
+            "DATABASE_URL": self.url,
+            "PGCLIENTENCODING": session_settings.CLIENT_ENCODING,
+            **variables,
+        }
 
     @property
     def url(self) -> str:
@@ -133,32 +140,42 @@ def of_embedded(name: str) -> Target:
 def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection:
     """Open a connection to the target.
 
-    Times are exchanged in UTC whatever the server's setting, and a table whose
-    row-level security would hide rows from us cannot be read. Raises
-    ``ConnectionFailed`` when the database does not answer and ``Refused`` when the
-    server is older than PostgreSQL 15.
+    The session has the settings of ``session_settings``, whatever the URL, the
+    environment, the role or the database says. Raises ``ConnectionFailed`` when the
+    database does not answer, and ``Refused`` when the server is older than PostgreSQL
+    15 or a setting cannot be changed.
     """
     to = to or target()
+    parameters = {
+        **_CONNECTION_DEFAULTS,
+        **to.parameters,
+        "client_encoding": session_settings.CLIENT_ENCODING,
+    }
     try:
         connection = psycopg.connect(
-            conninfo.make_conninfo(**{**_CONNECTION_DEFAULTS, **to.parameters}),
-            autocommit=autocommit,
+            conninfo.make_conninfo(**parameters), autocommit=autocommit
         )
     except psycopg.OperationalError as error:
         raise ConnectionFailed(
             f"cannot connect to {to}: {one_line(error)}. Nothing was written. "
             "Check DATABASE_URL or the PG* variables, then run the command again."
         ) from None
+    try:
+        _begin_session(connection, to)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin_session(connection: Connection, to: Target) -> None:
     if connection.info.server_version < MINIMUM_SERVER_VERSION:
         version = connection.info.parameter_status("server_version")
-        connection.close()
         raise Refused(
             f"{to} runs PostgreSQL {version}; Carryover needs 15 or newer. "
             "Nothing was written. Upgrade the server or name another one."
         )
-    # A row that a policy hides must be an error: it would pass for a missing one.
-    connection.execute("set time zone 'UTC'; set row_security to off")
-    connection.commit()
+    session_settings.pin(connection)
     # Not every server's operating system can tell.
     with suppress(psycopg.errors.InvalidParameterValue):
         connection.execute(
@@ -166,7 +183,6 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
             [_CLIENT_CHECK],
         )
     connection.commit()
-    return connection
 
 
 @contextmanager

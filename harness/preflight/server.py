@@ -72,21 +72,6 @@ def version(context: Context) -> Iterator[Check]:
         yield Check("server_version", "pass", f"PostgreSQL {said}")
 
 
-def encoding(context: Context) -> Iterator[Check]:
-    """See that the database can hold every character of a message."""
-    name = context.row("show server_encoding")[0]
-    if name == "UTF8":
-        yield Check("encoding", "pass", "UTF8")
-        return
-    yield Check(
-        "encoding",
-        "fail",
-        f"the database is encoded in {name}, which cannot hold every message",
-        "Carry into a database in UTF8, such as one made with:\n"
-        "create database NAME template template0 encoding 'UTF8';",
-    )
-
-
 def writable(context: Context) -> Iterator[Check]:
     """See that the server takes writes: no standby, not read only by default."""
     if context.row("select pg_is_in_recovery()")[0]:
@@ -166,22 +151,6 @@ def connections(context: Context) -> Iterator[Check]:
     if name.startswith("role"):
         remedy += f"\nalter role {_user(context)} connection limit -1;"
     yield Check("connections", "warn" if free else "fail", said, remedy)
-
-
-def time_limits(context: Context) -> Iterator[Check]:
-    """See that no time limit of the role or the database would cut the work short."""
-    rows = context.rows("preflight_time_limits")
-    if not rows:
-        yield Check("time_limits", "pass", "no statement or session is cut short")
-        return
-    said = [f"{name} = {value} (set by the {source})" for name, value, source in rows]
-    options = " ".join(f"-c {name}=0" for name, _, _ in rows)
-    yield Check(
-        "time_limits",
-        "warn",
-        f"{listed(said)} would end long work, which is then taken back",
-        f"Lift the limit for these commands:\nexport PGOPTIONS='{options}'",
-    )
 
 
 def standbys(context: Context) -> Iterator[Check]:

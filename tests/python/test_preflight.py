@@ -38,11 +38,9 @@ Parameters = dict[str, str]
 NAMES = (
     "connection",
     "server_version",
-    "encoding",
     "writable",
     "pooler",
     "connections",
-    "time_limits",
     "standbys",
     "rights",
     "ownership",
@@ -599,20 +597,6 @@ def test_a_server_that_is_not_tested_is_told(
     assert (check.status, check.said.endswith("older than 19")) == ("fail", True)
 
 
-def test_a_database_that_is_not_in_utf8_is_told(database: Parameters) -> None:
-    name = f"{database['dbname']}_latin1"
-    with psycopg.connect(make_conninfo(**database), autocommit=True) as admin:
-        admin.execute(
-            f"create database {name} template template0 encoding 'LATIN1'"
-            " locale_provider libc locale 'C'".encode()
-        )
-        latin1 = {**database, "dbname": name}
-        with connect(Target(latin1, is_embedded=False)) as connection:
-            check = line(look(connection, latin1), "encoding")
-        admin.execute(f"drop database {name}".encode())
-    assert (check.status, "LATIN1" in check.said) == ("fail", True)
-
-
 @pytest.mark.parametrize(
     "place", ["database {0}", "role {1}", "role {1} in database {0}"]
 )
@@ -684,27 +668,6 @@ def test_too_few_connections_are_told(
             follow(database, check)
             mended = line(look(connection, parameters), "connections")
             assert mended.status == "pass"
-
-
-@pytest.mark.parametrize(
-    "setting", ["statement_timeout", "idle_in_transaction_session_timeout"]
-)
-def test_a_time_limit_is_told(
-    database: Parameters, setting: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with role_of(database) as parameters:
-        with psycopg.connect(make_conninfo(**database), autocommit=True) as admin:
-            admin.execute(
-                f"alter role {parameters['user']} set {setting} = '2min'".encode()
-            )
-        with plain_connection(parameters) as connection:
-            check = line(look(connection, parameters), "time_limits")
-        assert check.status == "warn"
-        assert f"{setting} = 2min (set by the user)" in check.said
-        name, _, value = check.remedy.splitlines()[1][7:].partition("=")
-        monkeypatch.setenv(name, value.strip("'"))
-        with plain_connection(parameters) as connection:
-            assert line(look(connection, parameters), "time_limits").status == "pass"
 
 
 def test_a_limit_of_temporary_files_is_told(
