@@ -155,7 +155,9 @@ class AuditResult:
         }
 
 
-def run_checkpoint(name: str, *, run_id: str, docs_dir: Path) -> AuditResult:
+def run_checkpoint(
+    name: str, *, run_id: str, docs_dir: Path, to: database.Target | None = None
+) -> AuditResult:
     """Run a checkpoint on the target and write its Data Docs below ``docs_dir``.
 
     ``name`` is ``landing`` or ``live``, of the pipeline at work. The results of both,
@@ -169,7 +171,7 @@ def run_checkpoint(name: str, *, run_id: str, docs_dir: Path) -> AuditResult:
             f"there is no checkpoint {name!r}; the checkpoints are {', '.join(_NAMES)}."
         )
     checkpoint = _checkpoint(name)
-    target = database.target()
+    target = to or database.target()
     _require_tables(checkpoint, target)
     docs_dir = docs_dir.resolve()
     docs_dir.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import conninfo
 
-from harness import embedded, session_settings
+from harness import embedded, pooler, session_settings
 from harness.errors import (
     ConnectionFailed,
     HarnessError,
@@ -41,7 +41,6 @@ MINIMUM_SERVER_VERSION = 150000
 #: What a connection has unless the target's own parameters say otherwise. A network
 #: that swallows everything is noticed after a minute and a half, not after two hours.
 _CONNECTION_DEFAULTS = {
-    "application_name": "carryover",
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -143,7 +142,7 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
     The session has the settings of ``session_settings``, whatever the URL, the
     environment, the role or the database says. Raises ``ConnectionFailed`` when the
     database does not answer, and ``Refused`` when the server is older than PostgreSQL
-    15 or a setting cannot be changed.
+    15, a pooler does not keep the session, or a setting cannot be changed.
     """
     to = to or target()
     parameters = {
@@ -151,17 +150,18 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
         **to.parameters,
         "client_encoding": session_settings.CLIENT_ENCODING,
     }
+    way = conninfo.make_conninfo(**parameters)
     try:
-        connection = psycopg.connect(
-            conninfo.make_conninfo(**parameters), autocommit=autocommit
-        )
+        connection = psycopg.connect(way, autocommit=True)
     except psycopg.OperationalError as error:
         raise ConnectionFailed(
             f"cannot connect to {to}: {one_line(error)}. Nothing was written. "
             "Check DATABASE_URL or the PG* variables, then run the command again."
         ) from None
     try:
+        pooler.require_kept_session(connection, way, str(to))
         _begin_session(connection, to)
+        connection.autocommit = autocommit
     except BaseException:
         connection.close()
         raise
@@ -176,13 +176,15 @@ def _begin_session(connection: Connection, to: Target) -> None:
             "Nothing was written. Upgrade the server or name another one."
         )
     session_settings.pin(connection)
+    # Not at startup: a transaction pooler would keep the name for its next client.
+    if "application_name" not in to.parameters:
+        connection.execute("set application_name to 'carryover'")
     # Not every server's operating system can tell.
     with suppress(psycopg.errors.InvalidParameterValue):
         connection.execute(
             "select set_config('client_connection_check_interval', %s, false)",
             [_CLIENT_CHECK],
         )
-    connection.commit()
 
 
 @contextmanager

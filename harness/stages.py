@@ -192,7 +192,9 @@ def audit(session: Session, name: str) -> AuditResult:
     started = datetime.now(timezone.utc)
     with session.console.step(f"checking {name} tables") as step:
         docs = settings.artifacts_home() / run.run_id / "data_docs"
-        result = run_checkpoint(name, run_id=run.run_id, docs_dir=docs)
+        result = run_checkpoint(
+            name, run_id=run.run_id, docs_dir=docs, to=session.target
+        )
         record = ledger.StepRecord(
             rows=None,
             detail=result.as_detail(),
