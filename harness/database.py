@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import psycopg
 from psycopg import conninfo
 
-from harness import embedded, pooler, session_settings
+from harness import embedded, libpq, pooler, session_settings
 from harness.errors import (
     ConnectionFailed,
     HarnessError,
@@ -151,21 +151,26 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
         "client_encoding": session_settings.CLIENT_ENCODING,
     }
     way = conninfo.make_conninfo(**parameters)
+    with libpq.clean_environment() if to.is_embedded else nullcontext():
+        connection = _open(way, to)
+        try:
+            pooler.require_kept_session(connection, way, str(to))
+            _begin_session(connection, to)
+            connection.autocommit = autocommit
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _open(way: str, to: Target) -> Connection:
     try:
-        connection = psycopg.connect(way, autocommit=True)
+        return psycopg.connect(way, autocommit=True)
     except psycopg.OperationalError as error:
         raise ConnectionFailed(
             f"cannot connect to {to}: {one_line(error)}. Nothing was written. "
             "Check DATABASE_URL or the PG* variables, then run the command again."
         ) from None
-    try:
-        pooler.require_kept_session(connection, way, str(to))
-        _begin_session(connection, to)
-        connection.autocommit = autocommit
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _begin_session(connection: Connection, to: Target) -> None:
@@ -185,6 +190,28 @@ def _begin_session(connection: Connection, to: Target) -> None:
             "select set_config('client_connection_check_interval', %s, false)",
             [_CLIENT_CHECK],
         )
+
+
+def for_program(to: Target) -> tuple[str, dict[str, str]]:
+    """How ``psql`` and its like reach the target: a connection string, an environment.
+
+    The password is in the environment: others see a program's arguments. Raises
+    ``UsageError`` for a ``sslpassword``, which can go nowhere else.
+    """
+    if "sslpassword" in to.parameters:
+        raise UsageError(
+            "PostgreSQL's programs take no sslpassword that others cannot see. Nothing "
+            "was written. Name a key without one."
+        )
+    named = dict(to.parameters)
+    environment = dict(os.environ)
+    if to.is_embedded:
+        environment = libpq.without_variables(environment)
+    environment["PGCLIENTENCODING"] = session_settings.CLIENT_ENCODING
+    password = named.pop("password", "")
+    if password:
+        environment["PGPASSWORD"] = password
+    return conninfo.make_conninfo(**named), environment
 
 
 @contextmanager
@@ -251,13 +278,74 @@ def said_by(error: psycopg.Error) -> str:
 
 
 def _parse(url: str) -> dict[str, str]:
+    """Read a URL; no error quotes it, because it holds a password."""
+    _require_encoded(url)
+    unknown = _unknown_parameters(url)
+    if unknown:
+        raise UsageError(
+            f"DATABASE_URL cannot be read: PostgreSQL knows no parameter "
+            f"{', '.join(unknown)}, which another program may. Nothing was written. "
+            "Leave it out for Carryover; CARRYOVER_LIVE_SCHEMA names the application's "
+            "schema."
+        )
     try:
         parsed = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        # libpq's own words quote the URL, and with it the password.
-        raise UsageError(
-            "DATABASE_URL cannot be read: it is no URL of PostgreSQL, or one of its "
-            "parts is not percent-encoded. Nothing was written. "
-            "Write it as postgresql://user:password@host:port/database."
+        raise _unreadable(
+            "it is no URL of PostgreSQL, or a part is malformed"
         ) from None
+    ports = str(parsed.get("port") or "").split(",")
+    if not all(port.isdecimal() or not port for port in ports):
+        raise _unreadable("its port is no number, or its password not percent-encoded")
     return {key: str(value) for key, value in parsed.items() if value is not None}
+
+
+def _require_encoded(url: str) -> None:
+    """Raise ``UsageError`` where a password has a character that ends its part."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or not scheme.isalpha():
+        return
+    before, _, query = rest.partition("?")
+    authority, _, path = before.partition("/")
+    is_split = "@" in path or ("@" in query and "@" not in authority)
+    if authority.count("@") > 1 or is_split:
+        raise _unreadable(
+            "an @ is where none can be, as in a password that is not percent-encoded "
+            "(write @ as %40, / as %2F, ? as %3F)"
+        )
+
+
+def _unknown_parameters(url: str) -> list[str]:
+    """The names in a URL's query that libpq does not know, such as those of Prisma."""
+    if "://" not in url:
+        return []
+    names = [name for name, _ in parse_qsl(url.partition("?")[2], True)]
+    return [name for name in names if name not in libpq.keywords()]
+
+
+def _unreadable(why: str) -> UsageError:
+    return UsageError(
+        f"DATABASE_URL cannot be read: {why}. Nothing was written. "
+        "Write it as postgresql://user:password@host:port/database."
+    )
+
+
+def require_writable(connection: Connection, to: Target) -> None:
+    """Raise ``Refused`` when the server or the database takes no writes.
+
+    What a role or a database sets to keep everybody from writing is obeyed.
+    """
+    row = connection.execute(
+        "select pg_is_in_recovery(), current_setting('default_transaction_read_only')"
+    ).fetchone()
+    if row and row[0]:
+        raise Refused(
+            f"{to} is a standby, which takes no writes. Nothing was written. "
+            "Name the primary with DATABASE_URL, then run the command again."
+        )
+    if row and row[1] == "on":
+        raise Refused(
+            f"{to} is read only (default_transaction_read_only is on for the role, the "
+            "database or the session). Nothing was written. Reset it where it is set: "
+            "./inv preflight says where"
+        )

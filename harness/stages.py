@@ -81,11 +81,14 @@ def open_session(
 
     ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
     one on this database. ``of_newest`` is for tasks of both pipelines: they work on the
-    one whose run is the newest here. Raises ``Refused`` naming who is at work already.
+    one whose run is the newest here. Raises ``Refused`` naming who is at work already,
+    and when an exclusive task may not write.
     """
     to = database.target()
     connection = database.connect(to)
     try:
+        if exclusive:
+            database.require_writable(connection, to)
         with database.committed(connection):
             connection.execute(
                 "select set_config('application_name', %s, false)",
