@@ -177,7 +177,7 @@ def run_checkpoint(
     docs_dir.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with _quiet(), _pinned_sessions(checkpoint):
-        result = _run(name, run_id, _connection_url(target), docs_dir)
+        result = _run(name, run_id, connection_url(target), docs_dir)
     failed, mild = _sort(_findings(result))
     return AuditResult(
         name=name,
@@ -268,7 +268,7 @@ def _require_tables(checkpoint: str, target: database.Target) -> None:
         )
 
 
-def _connection_url(target: database.Target) -> str:
+def connection_url(target: database.Target) -> str:
     """Name the target for SQLAlchemy."""
     parameters = {
         **target.parameters,

@@ -8,9 +8,10 @@ and redacting; writes nothing.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -25,6 +26,7 @@ from harness.errors import (
     UsageError,
     one_line,
 )
+from harness.queries import query
 
 Connection = psycopg.Connection[Any]
 
@@ -173,6 +175,17 @@ def _open(way: str, to: Target) -> Connection:
         ) from None
 
 
+def resolved(to: Target, connection: Connection) -> Target:
+    """The target as libpq resolved it: one server, for everything that follows."""
+    return replace(to, parameters=libpq.resolved(connection))
+
+
+def server_identity(connection: Connection) -> str:
+    """What tells this database of this server from any other; dbt asks the same."""
+    row = connection.execute(query("server_identity")).fetchone()
+    return str(row[0]) if row else ""
+
+
 def _begin_session(connection: Connection, to: Target) -> None:
     if connection.info.server_version < MINIMUM_SERVER_VERSION:
         version = connection.info.parameter_status("server_version")
@@ -302,25 +315,26 @@ def _parse(url: str) -> dict[str, str]:
 
 def _require_encoded(url: str) -> None:
     """Raise ``UsageError`` where a password has a character that ends its part."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or not scheme.isalpha():
-        return
-    before, _, query = rest.partition("?")
-    authority, _, path = before.partition("/")
-    is_split = "@" in path or ("@" in query and "@" not in authority)
-    if authority.count("@") > 1 or is_split:
+    path, _, query = _without_login(url).partition("?")
+    if "@" in path or ("@" in query and _without_login(url) == url):
         raise _unreadable(
             "an @ is where none can be, as in a password that is not percent-encoded "
-            "(write @ as %40, / as %2F, ? as %3F)"
+            "(write @ as %40, / as %2F)"
         )
 
 
 def _unknown_parameters(url: str) -> list[str]:
     """The names in a URL's query that libpq does not know, such as those of Prisma."""
-    if "://" not in url:
-        return []
-    names = [name for name, _ in parse_qsl(url.partition("?")[2], True)]
+    names = [name for name, _ in parse_qsl(_without_login(url).partition("?")[2], True)]
     return [name for name in names if name not in libpq.keywords()]
+
+
+def _without_login(url: str) -> str:
+    """A URL without its user and password, found as libpq does; else nothing of it."""
+    found = re.fullmatch(r"postgres(?:ql)?://([^@/]*@)?(.*)", url, re.DOTALL)
+    if not found:
+        return ""
+    return found[2] if found[1] else url
 
 
 def _unreadable(why: str) -> UsageError:

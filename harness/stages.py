@@ -86,6 +86,7 @@ def open_session(
     """
     to = database.target()
     connection = database.connect(to)
+    to = database.resolved(to, connection)
     try:
         if exclusive:
             database.require_writable(connection, to)
@@ -269,6 +270,7 @@ def build_models(
             arguments,
             step.progress,
             with_unit_tests=with_unit_tests,
+            server=database.server_identity(connection),
         )
         result = dbt.explained(connection, result)
         _enter_build(connection, run, result, detail or {}, started)
