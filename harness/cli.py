@@ -74,8 +74,8 @@ def task(
             except errors.ReadOnlySqlTransaction as error:
                 raise Exit(
                     f"error: this task writes, and the database takes no writes "
-                    f"({said_by(error)}). What was under way was rolled back. Let it take "
-                    "writes, or name another one with DATABASE_URL.",
+                    f"({said_by(error)}). What was under way was rolled back. Let it "
+                    "take writes, or name another one with DATABASE_URL.",
                     code=Refused.exit_code,
                 ) from error
             except KeyboardInterrupt:
