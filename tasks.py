@@ -38,6 +38,7 @@ from harness.bench import storage as storage_bench
 from harness.cli import file_argument, task
 from harness.console import Console
 from harness.cutover import commands as cutovers
+from harness.database import for_program
 from harness.errors import UsageError
 from harness.linkage import parse as parse_linkage
 from harness.load.dumps import require_dumps
@@ -709,10 +710,11 @@ def db_psql(
     _: Context, command: str | None = None, database: str | None = None
 ) -> None:
     """Open psql on the target."""
-    to = _target(database)
-    arguments = ["psql", to.url, *(["-c", command] if command else [])]
+    way, environment = for_program(_target(database))
+    arguments = ["psql", way, *(["-c", command] if command else [])]
     sys.stdout.flush()
-    os.execv(str(embedded.binary("psql")), arguments)  # noqa: S606 - psql takes over
+    program = str(embedded.binary("psql"))
+    os.execve(program, arguments, environment)  # noqa: S606 - psql takes over
 
 
 @task()

@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import database, pipelines, settings
+from harness import database, pipelines, session_settings, settings
 from harness.console import counted
 from harness.errors import HarnessError, Refused, UsageError, one_line
 
@@ -155,7 +155,9 @@ class AuditResult:
         }
 
 
-def run_checkpoint(name: str, *, run_id: str, docs_dir: Path) -> AuditResult:
+def run_checkpoint(
+    name: str, *, run_id: str, docs_dir: Path, to: database.Target | None = None
+) -> AuditResult:
     """Run a checkpoint on the target and write its Data Docs below ``docs_dir``.
 
     ``name`` is ``landing`` or ``live``, of the pipeline at work. The results of both,
@@ -169,14 +171,13 @@ def run_checkpoint(name: str, *, run_id: str, docs_dir: Path) -> AuditResult:
             f"there is no checkpoint {name!r}; the checkpoints are {', '.join(_NAMES)}."
         )
     checkpoint = _checkpoint(name)
-    target = database.target()
+    target = to or database.target()
     _require_tables(checkpoint, target)
     docs_dir = docs_dir.resolve()
     docs_dir.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with _quiet():
-        url = _connection_url(checkpoint, target)
-        result = _run(name, run_id, url, docs_dir)
+    with _quiet(), _pinned_sessions(checkpoint):
+        result = _run(name, run_id, connection_url(target), docs_dir)
     failed, mild = _sort(_findings(result))
     return AuditResult(
         name=name,
@@ -267,25 +268,36 @@ def _require_tables(checkpoint: str, target: database.Target) -> None:
         )
 
 
-def _connection_url(checkpoint: str, target: database.Target) -> str:
-    """Name the target for SQLAlchemy: read-only, in the checkpoint's schemas."""
-    path = ",".join(
-        '"{}"'.format(schema.replace('"', '""')) for schema in _schemas(checkpoint)
-    )
-    escaped = path.replace("\\", "\\\\").replace(" ", "\\ ")
-    options = [
-        target.parameters.get("options", ""),
-        f"-c search_path={escaped}",
-        "-c default_transaction_read_only=on",
-        "-c TimeZone=UTC",
-    ]
+def connection_url(target: database.Target) -> str:
+    """Name the target for SQLAlchemy."""
     parameters = {
         **target.parameters,
-        "options": " ".join(filter(None, options)),
         "application_name": "carryover audit",
+        "client_encoding": session_settings.CLIENT_ENCODING,
     }
     url = replace(target, parameters=parameters).url
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@contextmanager
+def _pinned_sessions(checkpoint: str) -> Iterator[None]:
+    """Let every session of SQLAlchemy begin with our settings, read-only.
+
+    Its names are looked up in the checkpoint's schemas.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    def pin(connection: Any, _: object) -> None:
+        session_settings.pin(
+            connection, search_path=_schemas(checkpoint), read_only=True
+        )
+
+    event.listen(Pool, "connect", pin)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "connect", pin)
 
 
 @contextmanager

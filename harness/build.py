@@ -16,10 +16,22 @@ from typing import Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from harness import settings
+from harness import libpq, settings
 from harness.database import Connection, Target
-from harness.errors import CheckFailed, HarnessError, one_line
+from harness.errors import CheckFailed, HarnessError, UsageError, one_line
 
+#: The keywords of libpq that profiles.yml reads from a URL.
+_OF_PROFILE = (
+    *("host", "port", "user", "password", "dbname"),
+    *("sslmode", "sslrootcert", "connect_timeout"),
+)
+#: Keywords that decide nothing about where dbt connects, or how safely.
+_WITHOUT_EFFECT = frozenset(
+    {
+        *("fallback_application_name", "keepalives", "keepalives_count"),
+        *("keepalives_idle", "keepalives_interval", "tcp_user_timeout"),
+    }
+)
 _BAD = {"error", "fail", "runtime error"}
 _SHOWN = 5
 
@@ -57,17 +69,20 @@ def build(
     on_progress: Callable[[int, int], None] | None = None,
     *,
     with_unit_tests: bool = False,
+    server: str = "",
 ) -> BuildResult:
     """Run ``dbt build`` with further ``arguments`` and return what it did.
 
     Unit tests prove the models' rules, whatever the data: they belong to a change of
     the models and are left out of a migration unless ``with_unit_tests``.
 
-    ``on_progress`` gets the nodes done and in all. Raises ``BuildFailed`` when dbt
-    could not run at all; failed tests and models are in the result.
+    ``server`` is what ``database.server_identity`` says of the harness's connection:
+    dbt builds nothing on another. ``on_progress`` gets the nodes done and in all.
+    Raises ``BuildFailed`` when dbt could not run, and ``UsageError`` when it cannot be
+    told how to reach the target; failed tests and models are in the result.
     """
     kinds = [] if with_unit_tests else ["--exclude-resource-type", "unit_test"]
-    outcome = _invoke(to, ["build", *kinds, *arguments], on_progress)
+    outcome = _invoke(to, ["build", *kinds, *arguments], on_progress, server)
     results = list(outcome.result or []) if outcome.exception is None else []
     if not results and not outcome.success:
         raise BuildFailed(
@@ -139,6 +154,7 @@ def _invoke(
     to: Target,
     arguments: list[str],
     on_progress: Callable[[int, int], None] | None,
+    server: str = "",
 ) -> Any:
     from dbt.cli.main import dbtRunner
 
@@ -157,17 +173,39 @@ def _invoke(
     quiet = ["--quiet", "--no-use-colors", "--log-level", "none"]
     log = ["--log-level-file", "info", "--no-use-colors-file"]
     folders = ["--project-dir", root, "--profiles-dir", root]
-    with _environment(to.environment):
+    with _environment({**dbt_environment(to), "CARRYOVER_SERVER": server}):
         return dbtRunner(callbacks=[follow]).invoke(
             [*arguments, *folders, *quiet, *log]
         )
+
+
+def dbt_environment(to: Target) -> dict[str, str]:
+    """The variables that let dbt reach the target, and nothing but the target.
+
+    dbt's profile takes some keywords of libpq; the others reach libpq in it by their
+    variables. Raises ``UsageError`` for one that has none.
+    """
+    variables = libpq.variables()
+    lost = set(to.parameters) - set(variables) - _WITHOUT_EFFECT
+    if lost:
+        raise UsageError(
+            f"dbt cannot be given {', '.join(sorted(lost))}, which {to} is reached "
+            "with. Nothing was built. Leave it out of DATABASE_URL."
+        )
+    named = {
+        variables[key]: to.parameters[key] for key in variables if key in to.parameters
+    }
+    taken = {key: to.parameters[key] for key in _OF_PROFILE if key in to.parameters}
+    return {**named, **Target(taken, to.is_embedded).environment}
 
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
     """Set the target's variables: dbt reads its connection only from there."""
     before = dict(os.environ)
-    os.environ.update(variables)
+    cleaned = {**libpq.without_variables(before), **variables}
+    os.environ.clear()
+    os.environ.update(cleaned)
     try:
         yield
     finally:

@@ -17,9 +17,10 @@ from typing import Any
 import invoke.program
 import invoke.tasks
 from invoke.exceptions import Exit, ParseError
+from psycopg import errors
 
-from harness.database import lost_connections_named
-from harness.errors import HarnessError
+from harness.database import lost_connections_named, said_by
+from harness.errors import HarnessError, Refused
 from harness.pipelines import MIGRATION, Pipeline, working_on
 
 EXIT_USAGE = 2
@@ -70,6 +71,13 @@ def task(
                     return body(*args, **kwargs)
             except HarnessError as error:
                 raise Exit(f"error: {error}", code=error.exit_code) from error
+            except errors.ReadOnlySqlTransaction as error:
+                raise Exit(
+                    f"error: this task writes, and the database takes no writes "
+                    f"({said_by(error)}). What was under way was rolled back. Let it "
+                    "take writes, or name another one with DATABASE_URL.",
+                    code=Refused.exit_code,
+                ) from error
             except KeyboardInterrupt:
                 raise Exit(
                     "interrupted; what was not finished has been taken back",

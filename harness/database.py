@@ -8,16 +8,17 @@ and redacting; writes nothing.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import psycopg
 from psycopg import conninfo
 
-from harness import embedded
+from harness import embedded, libpq, pooler, session_settings
 from harness.errors import (
     ConnectionFailed,
     HarnessError,
@@ -25,6 +26,7 @@ from harness.errors import (
     UsageError,
     one_line,
 )
+from harness.queries import query
 
 Connection = psycopg.Connection[Any]
 
@@ -41,7 +43,6 @@ MINIMUM_SERVER_VERSION = 150000
 #: What a connection has unless the target's own parameters say otherwise. A network
 #: that swallows everything is noticed after a minute and a half, not after two hours.
 _CONNECTION_DEFAULTS = {
-    "application_name": "carryover",
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -81,13 +82,20 @@ class Target:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The ``PG*`` variables and the ``DATABASE_URL`` that name this target."""
+        """The ``PG*`` variables and the ``DATABASE_URL`` that name this target.
+
+        ``PGCLIENTENCODING`` is among them: dbt can take its encoding from nowhere else.
+        """
         variables = {
             PG_VARIABLES[key]: value
             for key, value in self.parameters.items()
             if key in PG_VARIABLES
         }
-        return {"DATABASE_URL": self.url, **variables}
+        return {
+            "DATABASE_URL": self.url,
+            "PGCLIENTENCODING": session_settings.CLIENT_ENCODING,
+            **variables,
+        }
 
     @property
     def url(self) -> str:
@@ -133,40 +141,90 @@ def of_embedded(name: str) -> Target:
 def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection:
     """Open a connection to the target.
 
-    Times are exchanged in UTC whatever the server's setting, and a table whose
-    row-level security would hide rows from us cannot be read. Raises
-    ``ConnectionFailed`` when the database does not answer and ``Refused`` when the
-    server is older than PostgreSQL 15.
+    The session has the settings of ``session_settings``, whatever the URL, the
+    environment, the role or the database says. Raises ``ConnectionFailed`` when the
+    database does not answer, and ``Refused`` when the server is older than PostgreSQL
+    15, a pooler does not keep the session, or a setting cannot be changed.
     """
     to = to or target()
+    parameters = {
+        **_CONNECTION_DEFAULTS,
+        **to.parameters,
+        "client_encoding": session_settings.CLIENT_ENCODING,
+    }
+    way = conninfo.make_conninfo(**parameters)
+    with libpq.clean_environment() if to.is_embedded else nullcontext():
+        connection = _open(way, to)
+        try:
+            pooler.require_kept_session(connection, way, str(to))
+            _begin_session(connection, to)
+            connection.autocommit = autocommit
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _open(way: str, to: Target) -> Connection:
     try:
-        connection = psycopg.connect(
-            conninfo.make_conninfo(**{**_CONNECTION_DEFAULTS, **to.parameters}),
-            autocommit=autocommit,
-        )
+        return psycopg.connect(way, autocommit=True)
     except psycopg.OperationalError as error:
         raise ConnectionFailed(
             f"cannot connect to {to}: {one_line(error)}. Nothing was written. "
             "Check DATABASE_URL or the PG* variables, then run the command again."
         ) from None
+
+
+def resolved(to: Target, connection: Connection) -> Target:
+    """The target as libpq resolved it: one server, for everything that follows."""
+    return replace(to, parameters=libpq.resolved(connection))
+
+
+def server_identity(connection: Connection) -> str:
+    """What tells this database of this server from any other; dbt asks the same."""
+    row = connection.execute(query("server_identity")).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _begin_session(connection: Connection, to: Target) -> None:
     if connection.info.server_version < MINIMUM_SERVER_VERSION:
         version = connection.info.parameter_status("server_version")
-        connection.close()
         raise Refused(
             f"{to} runs PostgreSQL {version}; Carryover needs 15 or newer. "
             "Nothing was written. Upgrade the server or name another one."
         )
-    # A row that a policy hides must be an error: it would pass for a missing one.
-    connection.execute("set time zone 'UTC'; set row_security to off")
-    connection.commit()
+    session_settings.pin(connection)
+    # Not at startup: a transaction pooler would keep the name for its next client.
+    if "application_name" not in to.parameters:
+        connection.execute("set application_name to 'carryover'")
     # Not every server's operating system can tell.
     with suppress(psycopg.errors.InvalidParameterValue):
         connection.execute(
             "select set_config('client_connection_check_interval', %s, false)",
             [_CLIENT_CHECK],
         )
-    connection.commit()
-    return connection
+
+
+def for_program(to: Target) -> tuple[str, dict[str, str]]:
+    """How ``psql`` and its like reach the target: a connection string, an environment.
+
+    The password is in the environment: others see a program's arguments. Raises
+    ``UsageError`` for a ``sslpassword``, which can go nowhere else.
+    """
+    if "sslpassword" in to.parameters:
+        raise UsageError(
+            "PostgreSQL's programs take no sslpassword that others cannot see. Nothing "
+            "was written. Name a key without one."
+        )
+    named = dict(to.parameters)
+    environment = dict(os.environ)
+    if to.is_embedded:
+        environment = libpq.without_variables(environment)
+    environment["PGCLIENTENCODING"] = session_settings.CLIENT_ENCODING
+    password = named.pop("password", "")
+    if password:
+        environment["PGPASSWORD"] = password
+    return conninfo.make_conninfo(**named), environment
 
 
 @contextmanager
@@ -233,13 +291,75 @@ def said_by(error: psycopg.Error) -> str:
 
 
 def _parse(url: str) -> dict[str, str]:
+    """Read a URL; no error quotes it, because it holds a password."""
+    _require_encoded(url)
+    unknown = _unknown_parameters(url)
+    if unknown:
+        raise UsageError(
+            f"DATABASE_URL cannot be read: PostgreSQL knows no parameter "
+            f"{', '.join(unknown)}, which another program may. Nothing was written. "
+            "Leave it out for Carryover; CARRYOVER_LIVE_SCHEMA names the application's "
+            "schema."
+        )
     try:
         parsed = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        # libpq's own words quote the URL, and with it the password.
-        raise UsageError(
-            "DATABASE_URL cannot be read: it is no URL of PostgreSQL, or one of its "
-            "parts is not percent-encoded. Nothing was written. "
-            "Write it as postgresql://user:password@host:port/database."
+        raise _unreadable(
+            "it is no URL of PostgreSQL, or a part is malformed"
         ) from None
+    ports = str(parsed.get("port") or "").split(",")
+    if not all(port.isdecimal() or not port for port in ports):
+        raise _unreadable("its port is no number, or its password not percent-encoded")
     return {key: str(value) for key, value in parsed.items() if value is not None}
+
+
+def _require_encoded(url: str) -> None:
+    """Raise ``UsageError`` where a password has a character that ends its part."""
+    path, _, query = _without_login(url).partition("?")
+    if "@" in path or ("@" in query and _without_login(url) == url):
+        raise _unreadable(
+            "an @ is where none can be, as in a password that is not percent-encoded "
+            "(write @ as %40, / as %2F)"
+        )
+
+
+def _unknown_parameters(url: str) -> list[str]:
+    """The names in a URL's query that libpq does not know, such as those of Prisma."""
+    names = [name for name, _ in parse_qsl(_without_login(url).partition("?")[2], True)]
+    return [name for name in names if name not in libpq.keywords()]
+
+
+def _without_login(url: str) -> str:
+    """A URL without its user and password, found as libpq does; else nothing of it."""
+    found = re.fullmatch(r"postgres(?:ql)?://([^@/]*@)?(.*)", url, re.DOTALL)
+    if not found:
+        return ""
+    return found[2] if found[1] else url
+
+
+def _unreadable(why: str) -> UsageError:
+    return UsageError(
+        f"DATABASE_URL cannot be read: {why}. Nothing was written. "
+        "Write it as postgresql://user:password@host:port/database."
+    )
+
+
+def require_writable(connection: Connection, to: Target) -> None:
+    """Raise ``Refused`` when the server or the database takes no writes.
+
+    What a role or a database sets to keep everybody from writing is obeyed.
+    """
+    row = connection.execute(
+        "select pg_is_in_recovery(), current_setting('default_transaction_read_only')"
+    ).fetchone()
+    if row and row[0]:
+        raise Refused(
+            f"{to} is a standby, which takes no writes. Nothing was written. "
+            "Name the primary with DATABASE_URL, then run the command again."
+        )
+    if row and row[1] == "on":
+        raise Refused(
+            f"{to} is read only (default_transaction_read_only is on for the role, the "
+            "database or the session). Nothing was written. Reset it where it is set: "
+            "./inv preflight says where"
+        )

@@ -26,7 +26,7 @@ from typing import IO
 import psycopg
 from psycopg import conninfo, errors, pq, sql
 
-from harness import server_account, server_socket
+from harness import libpq, server_account, server_socket
 from harness.errors import HarnessError, one_line
 from harness.server_account import Account, NotOurs
 
@@ -130,7 +130,8 @@ class Server:
         if not _is_directory(self.data) or not self._has_socket():
             return False
         where = {**self.parameters, "dbname": "postgres", "connect_timeout": "10"}
-        answer = pq.PGconn.ping(conninfo.make_conninfo(**where).encode())
+        with libpq.clean_environment():
+            answer = pq.PGconn.ping(conninfo.make_conninfo(**where).encode())
         return answer == pq.Ping.OK
 
     def _make_data(self) -> None:
@@ -297,9 +298,10 @@ class Server:
     def _maintenance(self) -> Iterator[psycopg.Connection]:
         where = {**self.parameters, "dbname": "postgres"}
         try:
-            connection = psycopg.connect(
-                conninfo.make_conninfo(**where), autocommit=True
-            )
+            with libpq.clean_environment():
+                connection = psycopg.connect(
+                    conninfo.make_conninfo(**where), autocommit=True
+                )
         except psycopg.OperationalError as error:
             raise self._failure(one_line(error), 0) from None
         with connection:

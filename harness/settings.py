@@ -104,7 +104,7 @@ def backup_schema() -> str:
 
 def live_schema() -> str:
     """The application's schema: ``CARRYOVER_LIVE_SCHEMA``, or ``public``."""
-    return os.environ.get("CARRYOVER_LIVE_SCHEMA", "public")
+    return os.environ.get("CARRYOVER_LIVE_SCHEMA") or "public"
 
 
 def legacy_schema() -> str:

@@ -85,11 +85,15 @@ def open_session(
 
     ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
     one on this database. ``of_newest`` is for tasks of both pipelines: they work on the
-    one whose run is the newest here. Raises ``Refused`` naming who is at work already.
+    one whose run is the newest here. Raises ``Refused`` naming who is at work already,
+    and when an exclusive task may not write.
     """
     to = database.target()
     connection = database.connect(to)
+    to = database.resolved(to, connection)
     try:
+        if exclusive:
+            database.require_writable(connection, to)
         with database.committed(connection):
             connection.execute(
                 "select set_config('application_name', %s, false)",
@@ -197,7 +201,9 @@ def audit(session: Session, name: str) -> AuditResult:
     started = datetime.now(timezone.utc)
     with session.console.step(f"checking {name} tables") as step:
         docs = settings.artifacts_home() / run.run_id / "data_docs"
-        result = run_checkpoint(name, run_id=run.run_id, docs_dir=docs)
+        result = run_checkpoint(
+            name, run_id=run.run_id, docs_dir=docs, to=session.target
+        )
         record = ledger.StepRecord(
             rows=None,
             detail=result.as_detail(),
@@ -269,6 +275,7 @@ def build_models(
             arguments,
             step.progress,
             with_unit_tests=with_unit_tests,
+            server=database.server_identity(connection),
         )
         result = dbt.explained(connection, result)
         _enter_build(connection, run, result, detail or {}, started)

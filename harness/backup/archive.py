@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg import conninfo
-
-from harness import embedded, settings
+from harness import database, embedded, session_settings, settings
 from harness.database import Connection, Target
 from harness.errors import CheckFailed, HarnessError, UsageError, one_line
 
@@ -49,11 +47,7 @@ def prepare(to: Target, file: Path) -> Archive:
             f"there is no folder {path.parent}. Nothing was written. Make it, or name "
             "another file."
         )
-    if "sslpassword" in to.parameters:
-        raise UsageError(
-            "pg_dump takes no sslpassword that others cannot see. Nothing was written. "
-            "Name a key without one, or back up without --file."
-        )
+    database.for_program(to)
     return Archive(path, path.with_name(f".{path.name}.{os.getpid()}.partial"))
 
 
@@ -78,6 +72,7 @@ def write(
         f"--snapshot={row[0] if row else ''}",
         f"--file={written.partial}",
         *patterns,
+        f"--encoding={session_settings.CLIENT_ENCODING}",
         f"--dbname={_without_password(to)}",
     )
     listed = _run(None, "pg_restore", "--list", str(written.partial))
@@ -117,9 +112,7 @@ def discard(written: Archive | None) -> None:
 
 
 def _run(to: Target | None, program: str, *arguments: str) -> str:
-    environment = dict(os.environ)
-    if to and to.parameters.get("password"):
-        environment["PGPASSWORD"] = to.parameters["password"]
+    environment = database.for_program(to)[1] if to else None
     done = subprocess.run(
         [str(embedded.binary(program)), *arguments],
         env=environment,
@@ -138,8 +131,7 @@ def _run(to: Target | None, program: str, *arguments: str) -> str:
 
 
 def _without_password(to: Target) -> str:
-    named = {key: value for key, value in to.parameters.items() if key != "password"}
-    return conninfo.make_conninfo(**named)
+    return database.for_program(to)[0]
 
 
 def _pattern(name: str) -> str:

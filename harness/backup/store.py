@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from harness import ledger, pipelines, settings, structure
+from harness import cutover, ledger, pipelines, settings, structure
 from harness.database import Connection, committed
 from harness.errors import Refused, UsageError
 from harness.pipelines import Pipeline
@@ -84,8 +84,9 @@ class Backup:
 def table_names(connection: Connection) -> list[str]:
     """List the live tables that a backup for the pipeline at work holds.
 
-    All that publishing writes; of those that it only reads the ones that stand in the
-    live schema as ordinary tables, which they do no more after the cutover.
+    All that publishing writes; of those that it only reads the ones in the live schema,
+    whatever their kind: ``require_whole_tables`` says which cannot be held. Since the
+    cutover, views of ours are in their place, and they are left out.
     """
     at_work = pipelines.current()
     others = [name for name in at_work.backed_up if name not in at_work.written]
@@ -94,11 +95,17 @@ def table_names(connection: Connection) -> list[str]:
     rows = connection.execute(
         "select relname from pg_class"
         " where relnamespace = to_regnamespace(quote_ident(%s))"
-        " and relkind = 'r' and not relispartition and relname = any(%s)",
-        [settings.live_schema(), others],
+        " and relname = any(%s) and relkind = any(%s)",
+        [settings.live_schema(), others, _kinds_held(connection)],
     ).fetchall()
-    standing = {row[0] for row in rows}
-    return [*at_work.written, *(name for name in others if name in standing)]
+    present = {row[0] for row in rows}
+    return [*at_work.written, *(name for name in others if name in present)]
+
+
+def _kinds_held(connection: Connection) -> list[str]:
+    """The kinds of relation that hold rows, as ``pg_class`` has them."""
+    kinds = ["r", "p", "f", "m"]
+    return kinds if cutover.stands(connection) else [*kinds, "v"]
 
 
 def list_backups(connection: Connection) -> list[Backup]:

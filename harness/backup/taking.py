@@ -173,7 +173,9 @@ def _begin(connection: Connection) -> list[str]:
     """
     target.require_tables(connection)
     names = table_names(connection)
-    # Asked here already, so that nobody waits for the tables of a run that is at work.
+    # Both come before the locks: only tables can be locked, and no writer should wait
+    # for a backup that another run keeps from beginning.
+    require_whole_tables(connection, names)
     ledger.take_lock(connection)
     connection.rollback()
     connection.execute("set transaction isolation level repeatable read")

@@ -47,11 +47,9 @@ class _Look:
 _LOOKS: tuple[_Look, ...] = (
     _Look("connection", server.connection),
     _Look("server_version", server.version),
-    _Look("encoding", server.encoding),
     _Look("writable", server.writable),
     _Look("pooler", server.pooler),
     _Look("connections", server.connections),
-    _Look("time_limits", server.time_limits),
     _Look("standbys", server.standbys),
     _Look("rights", rights.rights, at_tables=True),
     _Look("ownership", rights.ownership, at_tables=True),

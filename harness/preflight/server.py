@@ -1,7 +1,4 @@
-"""Checks of the server and of the way to it. Reads settings and statistics only.
-
-One of them opens a second connection, for a moment, to tell a pooler from a server.
-"""
+"""Checks of the server and of the way to it. Reads settings and statistics only."""
 
 from __future__ import annotations
 
@@ -10,15 +7,12 @@ from collections.abc import Iterator
 from statistics import median
 
 from harness import database
-from harness.errors import HarnessError
 from harness.preflight.context import Context, listed, quoted, rehearsal
 from harness.preflight.report import Check
 
 LOOPBACK = ("localhost", "127.", "::1")
 NEWEST_TESTED = 18
 SLOW_SECONDS = 0.25
-#: Supabase's pooler keeps a server connection for one transaction only on this port.
-TRANSACTION_POOLER_PORT = 6543
 #: The harness's own connection, and those of dbt (``threads`` in profiles.yml).
 NEEDED_CONNECTIONS = 5
 
@@ -72,21 +66,6 @@ def version(context: Context) -> Iterator[Check]:
         yield Check("server_version", "pass", f"PostgreSQL {said}")
 
 
-def encoding(context: Context) -> Iterator[Check]:
-    """See that the database can hold every character of a message."""
-    name = context.row("show server_encoding")[0]
-    if name == "UTF8":
-        yield Check("encoding", "pass", "UTF8")
-        return
-    yield Check(
-        "encoding",
-        "fail",
-        f"the database is encoded in {name}, which cannot hold every message",
-        "Carry into a database in UTF8, such as one made with:\n"
-        "create database NAME template template0 encoding 'UTF8';",
-    )
-
-
 def writable(context: Context) -> Iterator[Check]:
     """See that the server takes writes: no standby, not read only by default."""
     if context.row("select pg_is_in_recovery()")[0]:
@@ -115,38 +94,21 @@ def writable(context: Context) -> Iterator[Check]:
 
 
 def pooler(context: Context) -> Iterator[Check]:
-    """See that the connection keeps one server process for the whole session.
-
-    A pooler that keeps it for a transaction only (pgbouncer's ``pool_mode =
-    transaction``, Supabase's port 6543) hands the session's settings and locks to
-    strangers. It is told by another connection that gets the same process.
-    """
-    info = context.connection.info
-    pids = {_pid(context) for _ in range(3)}
-    pids_of_others = _pids_of_second_connection(context)
-    is_pooled = info.backend_pid not in pids
-    if len(pids) > 1 or pids & pids_of_others or info.port == TRANSACTION_POOLER_PORT:
-        yield Check(
-            "pooler",
-            "fail",
-            f"port {info.port} is a transaction pooler's: settings such as row_security"
-            ", temporary tables and locks do not stay with the session",
-            "Connect to the server itself or to a session pooler (Supabase: port 5432):"
-            "\nexport DATABASE_URL=postgresql://user:password@host:5432/database",
-        )
-    elif is_pooled:
-        yield Check(
-            "pooler",
-            "warn",
-            "a pooler stands between: the server's process is not the one that the "
-            "connection names; it seems to keep the session",
-            "Make sure that it pools by session (pgbouncer: show config, pool_mode), "
-            "or connect to the server itself.",
-        )
-    else:
+    """Say whether a session pooler stands between; another kind was refused before."""
+    pid = context.row("select pg_backend_pid()")[0]
+    if pid == context.connection.info.backend_pid:
         yield Check(
             "pooler", "pass", "none: the session has a server process of its own"
         )
+        return
+    yield Check(
+        "pooler",
+        "warn",
+        "a pooler stands between and seems to keep the session: the server's process "
+        "is not the one that the connection names",
+        "Make sure that it pools by session (pgbouncer: show config, pool_mode), "
+        "or connect to the server itself.",
+    )
 
 
 def connections(context: Context) -> Iterator[Check]:
@@ -166,22 +128,6 @@ def connections(context: Context) -> Iterator[Check]:
     if name.startswith("role"):
         remedy += f"\nalter role {_user(context)} connection limit -1;"
     yield Check("connections", "warn" if free else "fail", said, remedy)
-
-
-def time_limits(context: Context) -> Iterator[Check]:
-    """See that no time limit of the role or the database would cut the work short."""
-    rows = context.rows("preflight_time_limits")
-    if not rows:
-        yield Check("time_limits", "pass", "no statement or session is cut short")
-        return
-    said = [f"{name} = {value} (set by the {source})" for name, value, source in rows]
-    options = " ".join(f"-c {name}=0" for name, _, _ in rows)
-    yield Check(
-        "time_limits",
-        "warn",
-        f"{listed(said)} would end long work, which is then taken back",
-        f"Lift the limit for these commands:\nexport PGOPTIONS='{options}'",
-    )
 
 
 def standbys(context: Context) -> Iterator[Check]:
@@ -227,25 +173,6 @@ def _ms(seconds: float) -> str:
 
 def _is_near(host: str) -> bool:
     return host.startswith("/") or host.startswith(LOOPBACK)
-
-
-def _pid(context: Context) -> int:
-    """Ask for the server's process, in a transaction of its own."""
-    pid = context.row("select pg_backend_pid()")[0]
-    context.connection.rollback()
-    return int(pid)
-
-
-def _pids_of_second_connection(context: Context) -> set[int]:
-    """The process that another connection gets; none when there is none to get."""
-    try:
-        other = database.connect(context.target)
-    except HarnessError:
-        return set()
-    with other:
-        row = other.execute("select pg_backend_pid()").fetchone()
-        other.rollback()
-    return {row[0]} if row else set()
 
 
 def _user(context: Context) -> str:

@@ -3,6 +3,9 @@ select
     rel.relname::text as table_name,
     case
         when rel.relkind = 'p' then 'is partitioned'
+        when rel.relkind = 'v' then 'is a view'
+        when rel.relkind = 'm' then 'is a materialized view'
+        when rel.relkind = 'f' then 'is a foreign table'
         when rel.relkind <> 'r' then 'is no table'
         when rel.relispartition then 'is a partition'
         when rel.reloftype <> 0 then 'is a table of a type'
@@ -11,7 +14,7 @@ select
             from pg_attribute as att
             where att.attrelid = rel.oid and att.attname = 'id' and att.attnum > 0
         ) then 'has no column id'
-        else 'inherits or is inherited from'
+        else 'has a parent or child by inheritance'
     end as reason
 from pg_class as rel
 where

@@ -1,7 +1,8 @@
 """A pooler between a client and a server, as small as it can be, for tests.
 
 Speaks enough of PostgreSQL's protocol (its documentation, "Message Flow") to hand a
-server connection to a client for a transaction or for a session, as pgbouncer does.
+server connection to a client for a transaction or for a session, as pgbouncer does, and
+to refuse ``options`` at the start of a session.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ Mode = Literal["transaction", "rotating", "session"]
 _SSL_REQUEST = 80877103
 _GSS_REQUEST = 80877104
 _OWN_PID = 4242
+_SAID = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
+_REFUSED = b"E" + struct.pack("!i", len(_SAID) + 4) + _SAID
 
 
 class _Backend:
@@ -54,6 +57,9 @@ class _Pooler:
     def serve(self, client: socket.socket) -> None:
         with client, suppress(OSError, EOFError):
             startup = _startup(client)
+            if b"\0options\0" in startup:
+                client.sendall(_REFUSED)
+                return
             kept = self.take(startup)
             key = struct.pack("!ii", _OWN_PID, 1)
             client.sendall(

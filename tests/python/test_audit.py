@@ -22,8 +22,9 @@ import yaml  # type: ignore[import-untyped]  # it publishes no types
 from psycopg import sql
 
 from harness import audit, database, ledger, settings, target
-from harness.database import Connection
+from harness.database import Connection, Target
 from harness.errors import UsageError
+from tests.python.pooler import pooled
 
 BUYER, STYLIST = (str(uuid.UUID(int=n)) for n in (0xB0, 0x57))
 BOOKING, CHAT, MESSAGE, MEDIA = (str(uuid.UUID(int=n)) for n in (1, 2, 3, 4))
@@ -251,6 +252,17 @@ def test_landing_passes_good_tables_and_leaves_only_its_docs(
     assert not (audit.CONTEXT_ROOT / "${CARRYOVER_GX_DOCS}").exists()
     assert _left_alone(scratch)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_checkpoint_runs_through_a_session_pooler(
+    scratch: Connection, database: dict[str, str], tmp_path: Path
+) -> None:
+    """Which takes no options when a session starts."""
+    _land(scratch)
+    with pooled(database, "session") as parameters:
+        to = Target(parameters, is_embedded=False)
+        passed = audit.run_checkpoint("landing", run_id="r", docs_dir=tmp_path, to=to)
+    assert passed.passed
 
 
 def test_landing_lets_pass_what_the_models_decide(

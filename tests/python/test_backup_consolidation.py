@@ -15,6 +15,7 @@ from harness import (
     backup,
     consolidation,
     embedded,
+    legacy,
     pipelines,
     publish,
     rollback,
@@ -255,3 +256,70 @@ def test_a_backup_counts_for_its_own_pipeline_and_one_holds_what_stands(
     ]
     with pytest.raises(Refused, match=r"\./inv cutover --undo --execute"):
         backup.restore(connection, taken.backup_id)
+
+
+#: Ways in which rows of a legacy table can lie elsewhere than in one plain table.
+ELSEWHERE = {
+    "is partitioned": """
+        alter table messages rename to messages_2024;
+        create table messages (like messages_2024) partition by list (type);
+        alter table messages attach partition messages_2024 default;
+    """,
+    "has a parent or child by inheritance": """
+        create table messages_2024 () inherits (messages);
+        with moved as (delete from only messages where is_read returning *)
+        insert into messages_2024 table moved;
+    """,
+    "is a partition": """
+        create table all_messages (like messages) partition by list (type);
+        alter table all_messages attach partition messages default;
+    """,
+    "is a materialized view": """
+        alter table messages rename to messages_2024;
+        create materialized view messages as table messages_2024;
+    """,
+    "is a view": """
+        alter table messages rename to messages_2024;
+        create view messages as table messages_2024;
+    """,
+    "is a foreign table": """
+        alter table messages rename to messages_2024;
+        create foreign data wrapper nowhere; create server nowhere
+        foreign data wrapper nowhere;
+        create foreign table messages (id uuid) server nowhere;
+    """,
+}
+
+
+@pytest.mark.parametrize("reason", ELSEWHERE)
+def test_a_legacy_table_that_a_backup_cannot_hold_is_refused_by_name(
+    reason: str, legacy_chat: Target, of_legacy_chat: Connection
+) -> None:
+    """It was left out without a word, and the backup was called verified."""
+    execute(of_legacy_chat, ELSEWHERE[reason])
+    said = f"live table public.messages {reason}, which a backup of ours cannot hold"
+    with pytest.raises(Refused, match=said):
+        backup.preview(of_legacy_chat)
+    with pytest.raises(Refused, match=said):
+        backup.take(legacy_chat, of_legacy_chat)
+    assert backup.list_backups(of_legacy_chat) == []
+
+
+def test_an_unlogged_legacy_table_is_held(
+    legacy_chat: Target, of_legacy_chat: Connection
+) -> None:
+    execute(of_legacy_chat, "alter table voice_notes set unlogged")
+    taken = backup.take(legacy_chat, of_legacy_chat)
+    assert sorted(taken.names) == TABLES
+    assert taken.table("voice_notes").rows == 350
+
+
+@pytest.mark.parametrize(
+    "reason", ["is partitioned", "has a parent or child by inheritance"]
+)
+def test_every_row_of_a_legacy_table_lands_wherever_it_lies(
+    reason: str, of_legacy_chat: Connection
+) -> None:
+    execute(of_legacy_chat, ELSEWHERE[reason])
+    landed = legacy.land(of_legacy_chat, target="test")
+    assert landed.tables["messages"].rows == 2500

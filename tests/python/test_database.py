@@ -7,15 +7,17 @@ import pytest
 from psycopg import conninfo
 from psycopg.conninfo import make_conninfo
 
-from harness import database
+from harness import database, settings
 from harness.database import (
     Connection,
     ConnectionLost,
     Target,
     committed,
+    connect,
     lost_connections_named,
+    require_writable,
 )
-from harness.errors import ConnectionFailed, UsageError
+from harness.errors import ConnectionFailed, Refused, UsageError
 
 SECRET = "s3cr&t/å%"  # noqa: S105 - the test's own
 
@@ -54,6 +56,87 @@ def test_an_unreadable_url_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("DATABASE_URL", "postgresql://host:port:again/x?nothing=1")
     with pytest.raises(UsageError, match="DATABASE_URL cannot be read"):
         database.target()
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["se/cret", "se@cret", "12/se@cret", "/se@cret", "12/se?cret", "@secret"],
+)
+def test_a_password_that_is_not_encoded_is_not_quoted(
+    password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@host/chats")
+    with pytest.raises(UsageError, match="percent-encoded") as refused:
+        database.target()
+    for part in ("se", "cret", "12"):
+        assert part not in str(refused.value).replace("percent", "").split("(")[0]
+
+
+@pytest.mark.parametrize("name", ["pgbouncer", "schema", "connection_limit"])
+def test_a_parameter_of_another_program_is_named(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as Prisma's."""
+    monkeypatch.setenv(
+        "DATABASE_URL", f"postgresql://me:s%40e@host/d?sslmode=require&{name}=x"
+    )
+    with pytest.raises(UsageError, match=f"PostgreSQL knows no parameter {name}"):
+        database.target()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:a:b@host/chats",
+        "postgresql://me:a?schema=b@host/chats",
+        "postgresql://host/chats?user=me%40x.example",
+        "postgresql://me:%2F%40@[::1]:5432/chats?target_session_attrs=any",
+        "host=here dbname=chats",
+    ],
+)
+def test_what_libpq_reads_is_read(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert database.target().parameters["dbname"] == "chats"
+
+
+@pytest.mark.parametrize("value", ["", None, "app"])
+def test_an_empty_live_schema_is_the_default(
+    value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CARRYOVER_LIVE_SCHEMA", raising=False)
+    if value is not None:
+        monkeypatch.setenv("CARRYOVER_LIVE_SCHEMA", value)
+    assert settings.live_schema() == (value or "public")
+
+
+def test_no_program_gets_a_password_among_its_arguments() -> None:
+    to = Target({"host": "h", "password": SECRET, "dbname": "d"}, is_embedded=False)
+    way, variables = database.for_program(to)
+    assert SECRET not in way
+    assert variables["PGPASSWORD"] == SECRET
+    refused = Target({**to.parameters, "sslpassword": "x"}, is_embedded=False)
+    with pytest.raises(UsageError, match="sslpassword"):
+        database.for_program(refused)
+
+
+@pytest.mark.parametrize(
+    "place", ["database {0}", "role {1}", "role {1} in database {0}"]
+)
+def test_a_database_that_is_read_only_is_not_written_to(
+    place: str, connection: Connection, database: dict[str, str]
+) -> None:
+    connection.execute("create role reader login superuser")
+    connection.execute(
+        f"alter {place.format(connection.info.dbname, 'reader')}"
+        " set default_transaction_read_only to on".encode()
+    )
+    connection.commit()
+    to = Target({**database, "user": "reader"}, is_embedded=False)
+    with connect(to) as session, pytest.raises(Refused, match="is read only"):
+        require_writable(session, to)
+    connection.execute("set transaction read write; drop owned by reader")
+    connection.execute("drop role reader")
+    connection.commit()
 
 
 def test_a_password_never_prints() -> None:

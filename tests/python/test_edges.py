@@ -7,6 +7,7 @@ and no message, and never takes a row that it may not see for one that is missin
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -135,3 +136,37 @@ def test_a_validation_that_cannot_be_done_is_one_sentence(
     connection.commit()
     with pytest.raises(ValidationFailed, match=r"booking_id does not exist\. Nothing"):
         validate.validate(connection)
+
+
+@pytest.mark.usefixtures("environment")
+def test_on_a_database_that_is_read_only_tasks_say_so_or_read(
+    connection: Connection,
+) -> None:
+    world.rehearse(connection)
+    name = sql.Identifier(connection.info.dbname)
+    connection.execute(
+        sql.SQL("alter database {} set default_transaction_read_only to on").format(
+            name
+        )
+    )
+    connection.commit()
+    dump = str(settings.SAMPLES / "marketplace" / "marketplace.sql")
+    for argv, code in (
+        (["load", "--dump", dump], 4),
+        (["rollback", "--execute"], 4),
+        (["audit.live"], 4),
+        (["validate"], 1),
+        (["preflight"], 3),
+        (["status"], 0),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *argv],
+            cwd=settings.PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, (argv, done.stdout + done.stderr)
+        assert "Traceback" not in done.stderr
+        if code in (1, 4):
+            assert re.search("read.only", done.stderr.splitlines()[-1])

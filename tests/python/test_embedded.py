@@ -15,6 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from harness import embedded, server_account, server_socket
+from harness.database import Target, connect
 from harness.errors import UsageError
 from harness.server import ServerFailed
 from harness.server_account import NotOurs
@@ -58,6 +59,36 @@ def test_start_gives_the_database_and_start_again_changes_nothing(home: Path) ->
     assert query(parameters, "select current_database()") == "carryover"
     assert embedded.start() == parameters
     assert postmaster(home) == first
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PGSERVICE": "nowhere", "PGSERVICEFILE": "/nowhere"},
+        {"PGOPTIONS": "-c a", "PGTZ": "nowhere", "PGCLIENTENCODING": "NONE"},
+        {"PGHOSTADDR": "192.0.2.1", "PGPORT": "1", "PGSSLMODE": "require"},
+        {"PGTARGETSESSIONATTRS": "standby", "PGREQUIREAUTH": "scram-sha-256"},
+    ],
+)
+def test_the_environment_of_other_clients_is_not_the_servers(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    to = Target(embedded.start(), is_embedded=True)
+    with connect(to) as connection:
+        assert connection.execute("select current_database()").fetchone() == (
+            "carryover",
+        )
+    assert variables.items() <= os.environ.items()
+    psql = subprocess.run(
+        [sys.executable, "-m", "harness", "db.psql", "--command", "select 1"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert psql.returncode == 0, psql.stderr
 
 
 def test_the_server_is_postgresql_18_with_the_promised_settings() -> None:

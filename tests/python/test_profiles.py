@@ -126,3 +126,27 @@ def test_without_any_name_the_error_says_what_to_run() -> None:
 def test_what_is_no_url_is_refused() -> None:
     with pytest.raises(EnvVarMissingError, match="postgresql://user:password@host"):
         render({"DATABASE_URL": "host=localhost dbname=carryover"})
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://me@h/d?hostaddr=10.0.0.1", "without hostaddr"),
+        ("postgresql://me@h/d?sslmode=allow&passfile=/a", "without passfile"),
+        ("postgresql:///d?service=production", "without service"),
+        ("postgresql://me@h/d?options=-c%20a%3Db", "without options"),
+        ("postgresql://me@one,two/d", "with one host"),
+        ("postgresql:///d?host=one,two", "with one host"),
+    ],
+)
+def test_what_only_the_harness_can_hand_on_is_refused_by_name(
+    url: str, said: str
+) -> None:
+    """Otherwise dbt would build on another server than libpq chooses."""
+    with pytest.raises(EnvVarMissingError, match=said):
+        render({"DATABASE_URL": url})
+
+
+def test_the_variable_of_the_root_certificate_counts() -> None:
+    rendered = render({"PGHOST": "h", "PGSSLROOTCERT": "/a/ca.crt"})
+    assert rendered["sslrootcert"] == "/a/ca.crt"
