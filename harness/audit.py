@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import database, pipelines, settings
+from harness.artifacts.folder import close_tree, make_private, named_when_not_written
 from harness.console import counted
 from harness.errors import HarnessError, Refused, UsageError, one_line
 
@@ -172,11 +173,16 @@ def run_checkpoint(name: str, *, run_id: str, docs_dir: Path) -> AuditResult:
     target = database.target()
     _require_tables(checkpoint, target)
     docs_dir = docs_dir.resolve()
-    docs_dir.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with _quiet():
+    again = pipelines.current().command(f"audit.{name}")
+    done = "The checkpoint only read the database."
+    with named_when_not_written(run_id, done, again), _quiet():
+        make_private(docs_dir)
         url = _connection_url(checkpoint, target)
-        result = _run(name, run_id, url, docs_dir)
+        try:
+            result = _run(name, run_id, url, docs_dir)
+        finally:
+            close_tree(docs_dir)
     failed, mild = _sort(_findings(result))
     return AuditResult(
         name=name,
