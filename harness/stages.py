@@ -552,6 +552,8 @@ def _validated(validation: validate.Validation) -> str:
         )
         if count
     ]
+    if not expected and not exceptions:
+        return "no row of this source has to be live"
     if not exceptions:
         return f"{said}all as the source has them"
     return f"{said}{', '.join(exceptions)}, all others as the source has them"
