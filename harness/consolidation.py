@@ -23,6 +23,7 @@ from harness import (
     stages,
     target,
 )
+from harness.artifacts import read_summary
 from harness.build import BuildResult
 from harness.constraints import Change
 from harness.database import Connection, committed
@@ -175,6 +176,8 @@ def finish(session: Session, run_id: str, next_command: str | None) -> None:
     """Write the artifacts, then print the accounting and where to read on."""
     folder = migration.write(session, run_id)
     print_reconciliation(session)
+    migration.say_verdict(session, read_summary(session.connection, run_id))
+    session.connection.rollback()
     session.console.note(f"\nreport: {folder / 'report.html'}")
     if next_command:
         session.console.note(f"next: {next_command}")
