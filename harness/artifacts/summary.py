@@ -437,7 +437,7 @@ def changed_sentence(summary: Summary) -> str:
     ]
     if not newest:
         return "The run has changed no live table."
-    return f"The {newest[-1]} before it is done and committed."
+    return f"The {newest[-1]} is done and committed."
 
 
 def _rolled_back(summary: Summary) -> str:

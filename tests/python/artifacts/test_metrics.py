@@ -28,7 +28,7 @@ from harness.artifacts.summary import (
 )
 from harness.database import Connection
 from harness.errors import Refused, UsageError
-from tests.python.artifacts import stages
+from tests.python.artifacts import consolidated, stages
 from tests.python.artifacts.exposition import Samples, read
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -275,3 +275,20 @@ def test_metrics_are_of_the_landed_run_or_of_the_one_named(
     with pytest.raises(Refused, match="nothing is loaded"):
         metrics.read_metrics(connection)
     assert not home.exists()
+
+
+def test_no_series_of_one_pipeline_is_in_the_file_of_the_other(
+    connection: Connection, home: Path
+) -> None:
+    stages.build(connection)
+    write_artifacts(connection, stages.RUN)
+    consolidated.land(connection)
+    consolidated.build(connection)
+    write_artifacts(connection, consolidated.RUN)
+    both = [
+        read((home / f"carryover_{name}.prom").read_text(encoding="utf-8"))
+        for name in ("migration", "consolidation")
+    ]
+    assert len(both[0]) > 20
+    assert len(both[1]) > 20
+    assert not both[0].keys() & both[1].keys()
