@@ -29,6 +29,7 @@ from harness import (
     stages,
     status,
 )
+from harness import demo as demos
 from harness import preflight as preflights
 from harness.assess import as_dict, print_assessment
 from harness.backup import commands as backups_
@@ -353,10 +354,14 @@ def restore_(
         backups_.plan_restore(session, backup)
 
 
-@task()
-def artifacts(_: Context) -> None:
+@task(help={"run": "the run to write them of; the landed one without it"})
+def artifacts(_: Context, run: str | None = None) -> None:
     """Write the landed run's artifacts again: JSON files, log, report."""
     session = stages.open_session(Console(), "artifacts", of_newest=True)
+    if run:
+        folder = migration.write(session, run)
+        session.console.note(f"report: {folder / 'report.html'}")
+        return
     run_id = stages.landed_run(session)
     if pipelines.current() is CONSOLIDATION:
         consolidation.finish(session, run_id, next_command=None)
@@ -438,6 +443,7 @@ def demo(
     if not dumps:
         known = ", ".join(sorted(path.name for path in settings.SAMPLES.iterdir()))
         raise UsageError(f"there is no sample {sample}; there are {known}.")
+    to = demos.target_of(sample)
     session = stages.open_session(Console(), "demo", names_run=False, exclusive=True)
     stages.require_rehearsal(session)
     stages.create_target(session, how)
@@ -448,7 +454,7 @@ def demo(
         verify_dump,
     )
     migration.migrate(session, inputs, how, execute=True)
-    session.console.note("next: ./inv status, ./inv db.psql, ./inv rollback")
+    demos.say_where(session.console, to, "./inv status, ./inv db.psql, ./inv rollback")
 
 
 PIPELINE_HELP = "whose files: consolidation (default) or migration"
@@ -761,16 +767,13 @@ def consolidate(_: Context, execute: bool = False, in_use: bool = False) -> None
 @task(pipeline=CONSOLIDATION)
 def consolidate_demo(_: Context) -> None:
     """Run the whole consolidation on a sample, in a database of its own."""
-    to = consolidation.demo_target()
+    to = demos.target_of(consolidation.SAMPLE.parent.name)
     session = stages.open_session(
         Console(), "consolidate.demo", names_run=False, exclusive=True
     )
     consolidation.load_sample(session)
     consolidation.consolidate(session, execute=True)
-    if to.is_embedded:
-        name = to.parameters["dbname"]
-        session.console.note(f'next: eval "$(./inv db.env --database {name})"')
-    session.console.note("then: ./inv status, ./inv cutover, ./inv rollback")
+    demos.say_where(session.console, to, "./inv status, ./inv cutover, ./inv rollback")
 
 
 @task(pipeline=CONSOLIDATION)

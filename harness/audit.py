@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import database, pipelines, session_settings, settings
+from harness.artifacts.folder import close_tree, make_private, named_when_not_written
 from harness.console import counted
 from harness.errors import HarnessError, Refused, UsageError, one_line
 
@@ -174,10 +175,19 @@ def run_checkpoint(
     target = to or database.target()
     _require_tables(checkpoint, target)
     docs_dir = docs_dir.resolve()
-    docs_dir.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with _quiet(), _pinned_sessions(checkpoint):
-        result = _run(name, run_id, connection_url(target), docs_dir)
+    again = pipelines.current().command(f"audit.{name}")
+    done = "The checkpoint only read the database."
+    with (
+        named_when_not_written(run_id, done, again),
+        _quiet(),
+        _pinned_sessions(checkpoint),
+    ):
+        make_private(docs_dir)
+        try:
+            result = _run(name, run_id, connection_url(target), docs_dir)
+        finally:
+            close_tree(docs_dir)
     failed, mild = _sort(_findings(result))
     return AuditResult(
         name=name,

@@ -1,7 +1,9 @@
 """What a person sees in the terminal: header, steps, tables, the next command.
 
 Progress and diagnostics go to standard error, results to standard output, so that a
-result can be piped. Writes to the two streams and nothing else.
+result can be piped. Whatever a dump or a server has named, no control character of it
+reaches a terminal, and what the stream's encoding lacks is shown by its code. Writes to
+the two streams and nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
+
+from harness.escaping import for_stream, visible_line
 
 _BAR_WIDTH = 24
 _REDRAW_SECONDS = 0.1
@@ -27,6 +31,11 @@ class Step:
     detail: str = ""
     is_quiet: bool = False
     _drawn: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """The step's name at the beginning of its line."""
+        return for_stream(f"{visible_line(self.name)} ... ", self.stream)
 
     @property
     def seconds(self) -> float:
@@ -59,7 +68,7 @@ class Step:
         self._draw(f"{bar}  {done:,} of {of_files:,} files, {megabytes}")
 
     def _draw(self, text: str) -> None:
-        self.stream.write(f"\r\x1b[K{self.name} ... {text}")
+        self.stream.write(f"\r\x1b[K{self.title}{text}")
         self.stream.flush()
 
 
@@ -90,7 +99,7 @@ class Console:
         """Print ``name ... detail  seconds`` around a piece of work."""
         step = Step(name, self.err, is_quiet=self.quiet)
         if not self.quiet:
-            self.err.write(f"{name} ... ")
+            self.err.write(step.title)
             self.err.flush()
         try:
             yield step
@@ -102,15 +111,15 @@ class Console:
     def note(self, text: str) -> None:
         """Say something about the course of the work."""
         if not self.quiet:
-            print(text, file=self.err)
+            _print(text, self.err)
 
     def warn(self, text: str) -> None:
         """Say something that wants attention; printed even when quiet."""
-        print(f"warning: {text}", file=self.err)
+        _print(f"warning: {text}", self.err)
 
     def result(self, text: str) -> None:
         """Print a result."""
-        print(text, file=self.out)
+        _print(text, self.out)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print rows under their headings, numbers with separators and to the right."""
@@ -119,9 +128,14 @@ class Console:
     def _finish(self, step: Step, detail: str) -> None:
         if self.quiet:
             return
-        restart = f"\r\x1b[K{step.name} ... " if step.stream.isatty() else ""
-        self.err.write(f"{restart}{detail}  {step.seconds:.1f}s\n")
+        restart = f"\r\x1b[K{step.title}" if step.stream.isatty() else ""
+        found = for_stream(visible_line(detail), self.err)
+        self.err.write(f"{restart}{found}  {step.seconds:.1f}s\n")
         self.err.flush()
+
+
+def _print(text: str, stream: TextIO) -> None:
+    print(for_stream(text, stream), file=stream)
 
 
 def _bar(done: int, total: int) -> str:
@@ -167,4 +181,4 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return str(value)
+    return visible_line(str(value))

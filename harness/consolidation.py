@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
@@ -15,9 +14,7 @@ from psycopg import sql
 from harness import (
     constraints,
     cutover,
-    database,
     delivery,
-    embedded,
     ledger,
     legacy,
     locks,
@@ -26,9 +23,10 @@ from harness import (
     stages,
     target,
 )
+from harness.artifacts import read_summary
 from harness.build import BuildResult
 from harness.constraints import Change
-from harness.database import Connection, Target, committed
+from harness.database import Connection, committed
 from harness.errors import HarnessError, Refused
 from harness.legacy import Landing
 from harness.security import check, standins
@@ -37,8 +35,6 @@ from harness.stages import Session
 #: What dbt is to build for it; selectors.yml says what that is.
 SELECTOR = ("--selector", "consolidation")
 
-#: The demo's own database in the embedded server, beside that of the migration.
-DEMO_DATABASE = "legacy_chat"
 SAMPLE = settings.SAMPLES / "legacy_chat" / "legacy.sql"
 
 
@@ -180,6 +176,8 @@ def finish(session: Session, run_id: str, next_command: str | None) -> None:
     """Write the artifacts, then print the accounting and where to read on."""
     folder = migration.write(session, run_id)
     print_reconciliation(session)
+    migration.say_verdict(session, read_summary(session.connection, run_id))
+    session.connection.rollback()
     session.console.note(f"\nreport: {folder / 'report.html'}")
     if next_command:
         session.console.note(f"next: {next_command}")
@@ -220,29 +218,6 @@ def print_reconciliation(session: Session) -> None:
     if reasons:
         said = "; ".join(f"{reason} ({count:,})" for reason, count in reasons)
         session.console.result(f"\nSkipped: {said}.")
-
-
-def demo_target() -> Target:
-    """The database of the demo: what the environment names, else one of its own.
-
-    The embedded server has it beside that of the migration. It becomes the target of
-    this process, and of the programs that it starts.
-    """
-    if os.environ.get("DATABASE_URL") or os.environ.get("PGDATABASE"):
-        return database.target()
-    own = database.of_embedded(embedded.DATABASE)
-    with database.connect(own, autocommit=True) as connection:
-        row = connection.execute(
-            "select exists (select from pg_database where datname = %s)",
-            [DEMO_DATABASE],
-        ).fetchone()
-        if row == (False,):
-            connection.execute(
-                sql.SQL("create database {}").format(sql.Identifier(DEMO_DATABASE))
-            )
-    to = database.of_embedded(DEMO_DATABASE)
-    os.environ.update(to.environment)
-    return to
 
 
 def make_standins(session: Session) -> None:

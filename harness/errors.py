@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from harness.escaping import visible
+
 
 class HarnessError(Exception):
     """A condition that the operator can act on.
@@ -19,6 +21,10 @@ class HarnessError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """The message, in which nothing can drive a terminal."""
+        return visible(super().__str__())
 
 
 class UsageError(HarnessError):

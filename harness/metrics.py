@@ -117,6 +117,7 @@ def _sentences(document: Mapping[str, Any]) -> list[str]:
         valid = "valid" if validation["is_valid"] else "NOT valid"
         at = datetime.fromisoformat(validation["validated_at"])
         said.append(f"validation of {show_time(at)}: {valid}")
+    said.append(f"verdict: {document['verdict']}")
     said.append(f"decision: {document['decision']}")
     if document["rollback_required"]:
         said.append("rollback required: ./inv rollback --execute")

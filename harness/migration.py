@@ -12,6 +12,8 @@ from harness.artifacts import (
     reasons_sentence,
     write_artifacts,
 )
+from harness.artifacts.judgement import verdict
+from harness.artifacts.verdict import notes
 from harness.errors import HarnessError
 from harness.linkage import Linkage
 from harness.stages import Inputs, Session
@@ -87,9 +89,16 @@ def finish(session: Session, run_id: str, next_command: str | None) -> None:
     others = linkage_sentence(summary)
     if others:
         session.console.result(f"\n{others}")
+    say_verdict(session, summary)
     session.console.note(f"\nreport: {folder / 'report.html'}")
     if next_command:
         session.console.note(f"next: {next_command}")
+
+
+def say_verdict(session: Session, summary: Summary) -> None:
+    """Print how the run is judged, and what is to be known beside it."""
+    for sentence in (f"verdict: {verdict(summary)}", *notes(summary)):
+        session.console.result(f"\n{sentence}")
 
 
 def write(session: Session, run_id: str) -> Path:

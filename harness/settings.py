@@ -67,6 +67,15 @@ def artifacts_home() -> Path:
     return Path(configured).resolve() if configured else PROJECT_ROOT / "artifacts"
 
 
+def metrics_home() -> Path | None:
+    """The folder in which a collector looks for metrics: ``CARRYOVER_METRICS``, if set.
+
+    It has to be there already: it is the collector's.
+    """
+    configured = os.environ.get("CARRYOVER_METRICS")
+    return Path(configured).resolve() if configured else None
+
+
 def schema_prefix() -> str:
     """What stands before the names of our schemas in a shared development database."""
     return os.environ.get("CARRYOVER_SCHEMA_PREFIX", "")

@@ -36,6 +36,7 @@ from harness.audit import AuditResult, run_checkpoint
 from harness.console import Console, counted
 from harness.database import Connection
 from harness.errors import CheckFailed, HarnessError, Refused
+from harness.escaping import path_text
 from harness.landed import require_landed
 from harness.linkage import Linkage
 from harness.load import LoadResult, landing
@@ -531,7 +532,10 @@ def _enter_load(
 
 def _named(dumps: Sequence[str]) -> str:
     """The dumps' base names, as a step is called."""
-    names = [Path(dump).name if dump != "-" else "standard input" for dump in dumps]
+    names = [
+        path_text(Path(dump).name) if dump != "-" else "standard input"
+        for dump in dumps
+    ]
     return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} dumps"
 
 
@@ -584,6 +588,8 @@ def _validated(validation: validate.Validation) -> str:
         )
         if count
     ]
+    if not expected and not exceptions:
+        return "no row of this source has to be live"
     if not exceptions:
         return f"{said}all as the source has them"
     return f"{said}{', '.join(exceptions)}, all others as the source has them"

@@ -6,10 +6,13 @@ Reads the ledger, the landing tables and the marts, and writes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness import ledger, pipelines
+from harness.artifacts import read_summary
+from harness.artifacts.judgement import Verdict, verdict
+from harness.artifacts.verdict import notes
 from harness.console import format_table
 from harness.database import Connection
 from harness.ledger import Run
@@ -32,13 +35,16 @@ class Status:
     """The landed run, its steps in their order, and the newest runs.
 
     ``standing`` counts the rows by live table that runs of ours have published and not
-    taken back; none while the ledger waits to be brought to this version.
+    rolled back, ``judged`` is the landed run's verdict and ``notes`` say what else is
+    to be known; none while the ledger waits to be brought to this version.
     """
 
     landed: Run | None
     steps: Sequence[tuple[str, str, float, int | None]]
     runs: Sequence[Run]
     standing: dict[str, int]
+    judged: Verdict | None = None
+    notes: Sequence[str] = ()
 
     @property
     def next_command(self) -> str:
@@ -57,6 +63,8 @@ class Status:
                 {"step": step, "status": status, "seconds": seconds, "rows": rows}
                 for step, status, seconds, rows in self.steps
             ],
+            "verdict": asdict(self.judged) if self.judged else None,
+            "notes": list(self.notes),
             "published_rows": self.standing,
             "runs": [_run_as_dict(run) for run in self.runs],
             "next": self.next_command,
@@ -71,6 +79,8 @@ class Status:
                 f"landed run {self.landed.run_id}: {self.landed.status}",
                 format_table(("step", "status", "seconds", "rows"), self.steps),
             ]
+        if self.judged:
+            parts.append("\n".join((f"verdict: {self.judged}", *self.notes)))
         if self.standing:
             counts = ", ".join(f"{n:,} {table}" for table, n in self.standing.items())
             parts.append(f"published and standing: {counts}")
@@ -103,11 +113,15 @@ def read_status(connection: Connection) -> Status:
             query("run_steps"), {"run_id": landed.run_id}
         ).fetchall()
         steps = [(name, state, float(s), rows) for name, state, s, rows in found]
+    judged, known = None, []
     if ledger.is_current(connection):
         standing = dict(connection.execute(query("standing_rows")).fetchall())
+        if landed is not None:
+            summary = read_summary(connection, landed.run_id)
+            judged, known = verdict(summary), notes(summary)
     runs = ledger.recent_runs(connection)
     connection.rollback()
-    return Status(landed, steps, runs, standing)
+    return Status(landed, steps, runs, standing, judged, known)
 
 
 def load_report(result: LoadResult) -> dict[str, Any]:

@@ -22,7 +22,16 @@ from harness.artifacts.consolidation_reading import read_consolidation
 from harness.artifacts.consolidation_summary import Consolidation, fates_sentence
 from harness.artifacts.consolidation_summary import headline as headline_of_rows
 from harness.artifacts.execution_log import execution_log
-from harness.artifacts.folder import point_latest, write_text
+from harness.artifacts.folder import (
+    ArtifactsNotWritten,
+    make_home,
+    make_private,
+    named_when_not_written,
+    point_latest,
+    write_for_collector,
+    write_text,
+)
+from harness.artifacts.judgement import verdict
 from harness.artifacts.measures import measures
 from harness.artifacts.prometheus import exposition
 from harness.artifacts.reading import PUBLISHED_AS, read_migration
@@ -34,15 +43,15 @@ from harness.artifacts.summary import (
     SUMMARY_FORMAT,
     Summary,
     TableCount,
+    changed_sentence,
     headline,
     linkage_sentence,
     plural,
     reasons_sentence,
 )
 from harness.artifacts.users import write_for_users
-from harness.console import Console
+from harness.artifacts.verdict import notes
 from harness.database import Connection
-from harness.errors import HarnessError
 
 __all__ = [
     "ArtifactsNotWritten",
@@ -57,13 +66,7 @@ __all__ = [
 ]
 
 
-class ArtifactsNotWritten(HarnessError):
-    """The folder of the artifacts does not take them."""
-
-
-def write_artifacts(
-    connection: Connection, run_id: str, *, console: Console | None = None
-) -> Path:
+def write_artifacts(connection: Connection, run_id: str) -> Path:
     """Write the files that the run's stages allow so far, and return their folder.
 
     Of a run of either pipeline:
@@ -94,23 +97,13 @@ def write_artifacts(
     """
     summary = read_summary(connection, run_id)
     specification.check_sums(summary)
-    home = settings.artifacts_home()
-    try:
-        with pipelines.working_on(pipelines.PIPELINES[summary.run.pipeline]):
-            if console is None:
-                _write_files(connection, summary, home / run_id)
-            else:
-                with console.step("writing artifacts") as step:
-                    _write_files(connection, summary, home / run_id)
-                    step.detail = str(home / run_id)
+    with (
+        pipelines.working_on(pipelines.PIPELINES[summary.run.pipeline]),
+        named_when_not_written(run_id, changed_sentence(summary)),
+    ):
+        home = make_home()
+        _write_files(connection, summary, home / run_id)
         point_latest(home, run_id)
-    except OSError as error:
-        raise ArtifactsNotWritten(
-            f"the artifacts of run {run_id} cannot be written below {home}: "
-            f"{error.strerror or error}. Files already written there are whole, the "
-            "database is unchanged. Make room, or name another folder in "
-            "CARRYOVER_ARTIFACTS, then run the command again."
-        ) from None
     return home / run_id
 
 
@@ -133,6 +126,8 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         "format": SUMMARY_FORMAT,
         **_record(summary.run),
         **_said(summary),
+        "verdict": asdict(verdict(summary)),
+        "notes": notes(summary),
         "seconds": round(summary.seconds, 3),
         "tables": {
             table.name: {k: v for k, v in asdict(table).items() if k != "name"}
@@ -187,7 +182,7 @@ def _own_entries(summary: Summary) -> dict[str, Any]:
 
 
 def _write_files(connection: Connection, summary: Summary, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     if isinstance(summary, Consolidation):
         consolidation.write_consolidation(connection, summary, folder)
     else:
@@ -195,7 +190,9 @@ def _write_files(connection: Connection, summary: Summary, folder: Path) -> None
     _write_json(folder / SUMMARY_FILE, summary_document(summary))
     numbers = measures(summary, datetime.now(timezone.utc))
     _write_json(folder / "metrics.json", numbers)
-    write_text(folder / "metrics.prom", exposition(numbers))
+    exposed = exposition(numbers)
+    write_text(folder / "metrics.prom", exposed)
+    write_for_collector(f"carryover_{summary.run.pipeline}.prom", exposed)
 
 
 def _write_migration(connection: Connection, summary: Summary, folder: Path) -> None:

@@ -18,6 +18,8 @@ from harness.variables import Thresholds
 
 #: What a crossed threshold asks for.
 STOP, REVIEW = "stop", "review"
+#: The reason of seeds/consolidation/legacy_skip_reasons.csv.
+_NO_PROFILE = "Sender has no profile"
 _PLACEHOLDER = re.compile(r"\\\{[a-z_]+\\\}")
 
 
@@ -26,8 +28,9 @@ class Alert:
     """A watched rate: ``counted`` of ``total`` rows, which may be at most ``limit``.
 
     ``total`` and ``rate`` are None for orphans, of which there may be none at all;
-    ``counted`` is None as long as nothing has been counted. ``action`` is what a
-    crossed threshold asks for, ``advice`` what the specification says to do then.
+    no rows have no rate. ``counted`` is None as long as nothing has been counted.
+    ``action`` is what a crossed threshold asks for, ``advice`` what the specification
+    says to do then.
     """
 
     name: str
@@ -39,10 +42,10 @@ class Alert:
 
     @property
     def rate(self) -> float | None:
-        """The share from 0 to 1; 0 of no rows."""
-        if self.counted is None or self.total is None:
+        """The share from 0 to 1; None of no rows."""
+        if self.counted is None or not self.total:
             return None
-        return self.counted / self.total if self.total else 0.0
+        return self.counted / self.total
 
     @property
     def is_raised(self) -> bool:
@@ -55,9 +58,10 @@ class Alert:
         """What was measured, in figures."""
         if self.counted is None:
             return "-"
-        if self.rate is None:
+        if self.total is None:
             return f"{self.counted:,}"
-        return f"{self.counted:,} of {self.total:,} ({self.rate:.2%})"
+        share = "" if self.rate is None else f" ({self.rate:.2%})"
+        return f"{self.counted:,} of {self.total:,}{share}"
 
     @property
     def allowed(self) -> str:
@@ -68,8 +72,8 @@ class Alert:
 def alerts(summary: Summary, limits: Thresholds) -> tuple[Alert, ...]:
     """Measure a run's rates against their thresholds.
 
-    Bookings and senders are looked up by the migration only: in the consolidation the
-    database's own keys hold them.
+    Bookings are looked up by the migration only: in the consolidation the database's
+    own keys hold them, and a sender is one without a profile.
     """
     rates = [_errors(summary, limits.max_error_rate)]
     if summary.SOURCES == Summary.SOURCES:
@@ -77,6 +81,8 @@ def alerts(summary: Summary, limits: Thresholds) -> tuple[Alert, ...]:
             _missing_bookings(summary, limits.max_missing_booking_rate),
             _sender_failures(summary, limits.max_sender_failure_rate),
         ]
+    else:
+        rates.append(_without_profile(summary, limits.max_sender_failure_rate))
     advice = "stop and review how chats are processed"
     return (*rates, Alert("orphans", orphans(summary), None, 0, STOP, advice))
 
@@ -135,6 +141,22 @@ def _sender_failures(summary: Summary, limit: float) -> Alert:
         limit,
         REVIEW,
         "check the user mapping",
+    )
+
+
+def _without_profile(summary: Summary, limit: float) -> Alert:
+    """The legacy rows whose sender has no profile, of those that belong to chats."""
+    tables = [summary.table(name) for name in summary.SOURCES]
+    is_known = all(table.kept is not None for table in tables)
+    carried = sum((table.kept or 0) + (table.merged or 0) for table in tables)
+    failed = sum(row.rows for row in summary.reasons if row.reason == _NO_PROFILE)
+    return Alert(
+        "sender failures",
+        failed if is_known else None,
+        carried + failed if is_known else None,
+        limit,
+        REVIEW,
+        "check that the profiles are whole",
     )
 
 

@@ -149,7 +149,10 @@ def _verification(summary: Consolidation) -> tuple[Box, ...]:
             if security.which(status)
         ]
         tried = plural("attempt", attempts)
-        checked = (True, f"{checked[1]}: {tried}{''.join(outcomes)}")
+        checked = (
+            security.is_complete,
+            f"{checked[1]}: {tried}{''.join(outcomes)}",
+        )
     return (
         _unseen("Integration tests passed", "run the application's tests"),
         _box(
@@ -182,7 +185,7 @@ def _box(
     if ended is None:
         return _open(text, run)
     known = summary.safety.rollback
-    if undone and known and ended.started_at <= undone.started_at:
+    if undone and known and not summary.is_after(ended, undone):
         return False, f"{text}: rolled back; run ./inv consolidate --execute"
     if ended.status != "done":
         return False, f"{text}: failed at {clock(ended.finished_at)}; {run}"

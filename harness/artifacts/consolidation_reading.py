@@ -26,6 +26,7 @@ from harness.artifacts.reading import holds_run, kept_summary, with_kept_fates
 from harness.artifacts.reading_run import (
     read_audits,
     read_checkpoints,
+    read_earlier,
     read_failures,
     read_inputs,
     read_run,
@@ -59,6 +60,7 @@ def read_consolidation(connection: Connection, run_id: str) -> Consolidation:
         validation=read_validation(connection, run_id),
         has_marts=has_marts,
         safety=read_safety(connection, run_id),
+        earlier=read_earlier(connection, run_id),
         added=_read_added(connection, run_id),
         cutover=_read_cutover(connection, run_id),
     )
@@ -256,7 +258,7 @@ def _storage_steps(summary: Consolidation) -> dict[str, datetime]:
         for step in summary.steps
         if step.name.startswith("storage.")
         and summary.done(step.name) is step
-        and (undone is None or step.started_at > undone.started_at)
+        and (undone is None or summary.is_after(step, undone))
     }
 
 

@@ -78,6 +78,27 @@ class SecurityCheck:
     passed: bool
     promises: tuple[Promise, ...]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every check was made and passed without a warning."""
+        return self.passed and len(self.which("pass")) == len(self.promises)
+
+    @property
+    def outcome(self) -> str:
+        """How the check ended, in words; ``passed`` only when nothing is left open."""
+        if self.is_complete or not self.passed:
+            return "passed" if self.passed else "failed"
+        return f"passed with points to review: {', '.join(self.open_points)}"
+
+    @property
+    def open_points(self) -> tuple[str, ...]:
+        """The checks that warn or could not be made, and how much they found."""
+        warned = [
+            f"{each.name} warns of {len(each.said):,}" for each in self.which("warn")
+        ]
+        unseen = [each.name for each in self.which("not looked at")]
+        return (*warned, *(f"{name} not looked at in full" for name in unseen))
+
     def which(self, status: str) -> tuple[Promise, ...]:
         """The checks that ended so."""
         return tuple(each for each in self.promises if each.status == status)
@@ -135,7 +156,7 @@ def headline(summary: Consolidation) -> str:
             f"{plural('new session', sessions)}"
             + (f" and {stood:,} that stood" if stood else "")
             + (f" ({plural('row', left)} of earlier runs left as is)" if left else "")
-            + verdict_sentence(summary.validation)
+            + verdict_sentence(summary)
         )
     return f"{kept:,} of {rows} are ready to publish; the live tables are untouched."
 

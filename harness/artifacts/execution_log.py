@@ -12,18 +12,25 @@ from dataclasses import dataclass
 from datetime import timezone
 
 from harness.artifacts.alerts import Alert
+from harness.artifacts.judgement import failed_audits, verdict, watched
 from harness.artifacts.showing import show_bytes, show_time
-from harness.artifacts.summary import Step, Summary, plural, reasons_sentence
+from harness.artifacts.summary import (
+    Step,
+    Summary,
+    exceptions,
+    plural,
+    reasons_sentence,
+)
 from harness.artifacts.verdict import (
     clock,
     decision,
-    failed_audits,
     issues,
-    watched,
+    notes,
     why_no_rollback,
     why_rollback,
 )
 from harness.candidates import ACTIONS
+from harness.escaping import markdown
 
 _FATES = ("read", "kept", "merged", "skipped", "rejected", "published", "failed")
 
@@ -83,9 +90,7 @@ def phases(summary: Summary) -> tuple[Phase, ...]:
 
 def _heading(title: str, summary: Summary) -> list[str]:
     run = summary.run
-    return [
-        f"# {title}",
-        "",
+    lines = [
         f"- Date: {run.started_at.astimezone(timezone.utc):%Y-%m-%d}",
         f"- Start Time: {clock(run.started_at)}",
         f"- Operator: {run.operator}",
@@ -97,12 +102,14 @@ def _heading(title: str, summary: Summary) -> list[str]:
             f"{file.rows:,} rows, sha256 {file.sha256}"
             for file in summary.inputs
         ),
-        "",
     ]
+    return [f"# {title}", "", *map(markdown, lines), ""]
 
 
 def _render(phase: Phase) -> list[str]:
-    boxes = [f"- [{'x' if done else ' '}] {text}" for done, text in phase.boxes]
+    boxes = [
+        f"- [{'x' if done else ' '}] {markdown(text)}" for done, text in phase.boxes
+    ]
     return [f"## {phase.title}", "", *boxes, ""]
 
 
@@ -206,12 +213,14 @@ def rollback_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
 def _verification_boxes(summary: Summary) -> tuple[tuple[bool, str], ...]:
     validation = summary.validation
     done, text = _box(summary, "validate", "Live rows compared with the source")
+    excepted = exceptions(summary) if validation else ()
     return (
         _box(summary, "audit.live", "Live audit passed"),
         (done, text),
         (
             validation is not None and validation.is_valid,
-            "Validation found every row as it should be",
+            "Validation found every row of this source as it should be"
+            + (f", but for {', '.join(excepted)}" if excepted else ""),
         ),
     )
 
@@ -247,7 +256,7 @@ def _steps(summary: Summary) -> list[str]:
 
 def _step_row(step: Step) -> str:
     rate = step.rows_per_minute
-    cells = (
+    return _row(
         step.name,
         clock(step.started_at),
         step.status,
@@ -256,7 +265,10 @@ def _step_row(step: Step) -> str:
         f"{step.seconds:.1f}",
         "-" if step.peak_memory_bytes is None else show_bytes(step.peak_memory_bytes),
     )
-    return f"| {' | '.join(cells)} |"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(map(markdown, cells))} |"
 
 
 def _accounting(summary: Summary) -> list[str]:
@@ -266,9 +278,7 @@ def _accounting(summary: Summary) -> list[str]:
         f"| table | {' | '.join(_FATES)} |",
         "|---|" + "---:|" * len(_FATES),
         *(
-            f"| {table.name} | "
-            + " | ".join(_count(getattr(table, fate)) for fate in _FATES)
-            + " |"
+            _row(table.name, *(_count(getattr(table, fate)) for fate in _FATES))
             for table in summary.tables
         ),
         "",
@@ -285,9 +295,7 @@ def _decisions(summary: Summary) -> list[str]:
         f"| live table | {' | '.join(ACTIONS)} |",
         "|---|" + "---:|" * len(ACTIONS),
         *(
-            f"| {delta.table} | "
-            + " | ".join(_count(delta.counts[action]) for action in ACTIONS)
-            + " |"
+            _row(delta.table, *(_count(delta.counts[action]) for action in ACTIONS))
             for delta in summary.safety.deltas
         ),
         "",
@@ -301,7 +309,7 @@ def _alerts(summary: Summary) -> list[str]:
         "| alert | measured | threshold | outcome |",
         "|---|---:|---:|---|",
         *(
-            f"| {alert.name} | {alert.measured} | {alert.allowed} | {_outcome(alert)} |"
+            _row(alert.name, alert.measured, alert.allowed, _outcome(alert))
             for alert in watched(summary)
         ),
         "",
@@ -315,21 +323,25 @@ def _outcome(alert: Alert) -> str:
 
 
 def _completion(summary: Summary, why: str | None, further: Sequence[str]) -> list[str]:
-    finished = summary.run.finished_at
+    finished, judged = summary.run.finished_at, verdict(summary)
     required = why_rollback(summary)
     needed = f"YES ({required})" if required else f"NO ({why_no_rollback(summary)})"
-    found = [*further, *issues(summary)]
-    return [
-        "## COMPLETION",
-        "",
+    found, known = [*further, *issues(summary)], notes(summary)
+    level = judged.level.upper()
+    reasons = f" ({'; '.join(judged.why)})" if judged.why else ""
+    lines = [
         f"- COMPLETION STATUS: {summary.run.status.upper().replace('_', ' ')}",
+        f"- Verdict: {level}{reasons}",
         f"- End Time: {clock(finished) if finished else '-'}",
         *([f"- Result: {why}"] if why else []),
         f"- Decision: {decision(summary)}",
         f"- Rollback Required: {needed}",
         f"- Issues Encountered: {'' if found else 'NONE'}".rstrip(),
         *(f"  - {issue}" for issue in found),
+        *(["- Notes:"] if known else []),
+        *(f"  - {note}" for note in known),
     ]
+    return ["## COMPLETION", "", *map(markdown, lines)]
 
 
 def _count(count: int | None) -> str:

@@ -12,8 +12,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from harness.artifacts.alerts import Alert
+from harness.artifacts.judgement import verdict, watched
 from harness.artifacts.summary import Step, Summary
-from harness.artifacts.verdict import decision, is_rollback_required, watched
+from harness.artifacts.verdict import decision, is_rollback_required
 
 METRICS_FORMAT = 1
 
@@ -54,6 +55,7 @@ def measures(summary: Summary, now: datetime) -> dict[str, Any]:
         "validation": _validation(summary),
         "backup": _backup(summary, now),
         "rollback": _rollback(summary),
+        "verdict": verdict(summary).level,
         "decision": decision(summary),
         "rollback_required": is_rollback_required(summary),
     }
@@ -149,11 +151,7 @@ def _communication(summary: Summary) -> dict[str, Any]:
         ),
         "images": images,
         "image_preservation": (
-            None
-            if images is None or carried is None
-            else round(carried / images, 6)
-            if images
-            else 1.0
+            None if not images or carried is None else round(carried / images, 6)
         ),
     }
 
@@ -217,10 +215,10 @@ def _per_minute(rows: int | None, seconds: float) -> float | None:
     return round(60 * rows / seconds, 1) if rows is not None and seconds else None
 
 
-def _share(part: int, whole: int) -> float:
-    """The share of a part, at most 1; 0 of nothing at all, unless there are errors."""
+def _share(part: int, whole: int) -> float | None:
+    """The share of a part, at most 1; None of nothing, unless there are errors."""
     if not whole:
-        return 1.0 if part else 0.0
+        return 1.0 if part else None
     return min(part / whole, 1.0)
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from harness.artifacts.judgement import LEVELS
+
 #: How far a run can have come, as the ledger names it.
 STATES = ("loaded", "built", "published", "validated", "invalid", "rolled_back")
 
@@ -30,15 +32,18 @@ class Family:
     help: str
     samples: tuple[Sample, ...]
 
-    def lines(self) -> Iterator[str]:
-        """The family as text; nothing when no sample has a number."""
+    def lines(self, **common: str) -> Iterator[str]:
+        """The family as text; nothing when no sample has a number.
+
+        ``common`` are labels that every sample has.
+        """
         known = [(labels, value) for labels, value in self.samples if value is not None]
         if not known:
             return
         yield f"# HELP {self.name} {_escaped(self.help)}"
         yield f"# TYPE {self.name} gauge"
         for labels, value in known:
-            yield f"{self.name}{_labels(labels)} {_number(value)}"
+            yield f"{self.name}{_labels({**common, **labels})} {_number(value)}"
 
 
 def exposition(document: Mapping[str, Any]) -> str:
@@ -51,11 +56,14 @@ def exposition(document: Mapping[str, Any]) -> str:
         *_checks(document),
         *_undoing(document),
     )
-    return "".join(f"{line}\n" for family in families for line in family.lines())
+    # Both pipelines' files may be scraped at once: no series may be in both.
+    pipeline = str(document["pipeline"])
+    lines = (line for family in families for line in family.lines(pipeline=pipeline))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _run(document: Mapping[str, Any]) -> Iterator[Family]:
-    names = ("run_id", "pipeline", "target", "operator", "code_version")
+    names = ("run_id", "target", "operator", "code_version")
     yield Family(
         "carryover_run_info",
         "The run that these metrics are of; always 1.",
@@ -63,8 +71,16 @@ def _run(document: Mapping[str, Any]) -> Iterator[Family]:
     )
     yield _family(
         "run_state",
-        "Whether the run stands at this state.",
+        "Whether the run is at this state.",
         (({"state": state}, document["status"] == state) for state in STATES),
+    )
+    yield _family(
+        "run_verdict",
+        "Whether the run is judged so.",
+        (
+            ({"verdict": level.replace(" ", "_")}, document["verdict"] == level)
+            for level in LEVELS
+        ),
     )
     yield _one(
         "run_start_timestamp_seconds",
@@ -201,7 +217,7 @@ def _checks(document: Mapping[str, Any]) -> Iterator[Family]:
 def _undoing(document: Mapping[str, Any]) -> Iterator[Family]:
     yield _one(
         "rollback_required",
-        "Whether live rows of this run have been found wrong and still stand.",
+        "Whether live rows of this run have been found wrong and are not rolled back.",
         document["rollback_required"],
     )
     done = document["rollback"] or {}

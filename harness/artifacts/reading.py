@@ -16,6 +16,7 @@ from harness.artifacts.linkage import read_comparison
 from harness.artifacts.reading_run import (
     read_audits,
     read_checkpoints,
+    read_earlier,
     read_failures,
     read_inputs,
     read_run,
@@ -63,6 +64,7 @@ def read_migration(connection: Connection, run_id: str) -> Summary:
         validation=read_validation(connection, run_id),
         has_marts=has_marts,
         safety=read_safety(connection, run_id),
+        earlier=read_earlier(connection, run_id),
     )
     summary = replace(
         summary,

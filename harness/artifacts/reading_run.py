@@ -6,14 +6,18 @@ outcomes; writes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg import sql
+
 from harness import settings
-from harness.artifacts.relations import fetch, stands
+from harness.artifacts.relations import fetch, has_column, stands
 from harness.artifacts.summary import (
     Audit,
     Checkpoint,
+    Earlier,
     Failure,
     Input,
     Run,
@@ -23,6 +27,7 @@ from harness.artifacts.summary import (
 from harness.database import Connection
 from harness.errors import UsageError
 from harness.pipelines import current
+from harness.queries import query
 
 #: What a live row can be found to be, other than as it must be, worst first; the
 #: validation may know further kinds.
@@ -137,13 +142,14 @@ def read_validation(connection: Connection, run_id: str) -> Validation | None:
     rows = fetch(
         connection,
         "select validated_at, is_valid, result -> 'validation_errors',"
-        " result -> 'expected_rows', result -> 'findings' from {ledger}.validations"
-        " where run_id = %(run_id)s order by validated_at desc limit 1",
+        " result -> 'expected_rows', result -> 'findings', result -> 'notes'"
+        " from {ledger}.validations"
+        " where run_id = %(run_id)s order by validation_id desc limit 1",
         run_id=run_id,
     )
     if not rows:
         return None
-    validated_at, is_valid, errors, expected, findings = rows[0]
+    validated_at, is_valid, errors, expected, findings, notes = rows[0]
     return Validation(
         validated_at,
         is_valid,
@@ -154,7 +160,33 @@ def read_validation(connection: Connection, run_id: str) -> Validation | None:
             for table in (table.name for table in current().tables)
             if table in (findings or {})
         },
+        notes=tuple(notes or ()),
     )
+
+
+def read_earlier(connection: Connection, run_id: str) -> tuple[Earlier, ...]:
+    """Count the live rows that other runs of the pipeline published and kept.
+
+    Those that this run updated count as its own.
+    """
+    entries = (settings.ledger_schema(), "published_rows", "superseded_by")
+    # The ledger's first version knows no updates.
+    has_updates = has_column(connection, *entries)
+    is_newest = "owned.superseded_by is null" if has_updates else "true"
+    counts: Counter[str] = Counter()
+    for table in current().tables:
+        if table.extends or not has_column(
+            connection, settings.live_schema(), table.live_name, "id"
+        ):
+            continue
+        sought = query(
+            "earlier_rows",
+            target=sql.Identifier(settings.live_schema(), table.live_name),
+            is_newest=sql.SQL(is_newest),
+        )
+        named = {"run_id": run_id, "name": table.name}
+        counts.update(dict(connection.execute(sought, named).fetchall()))
+    return tuple(Earlier(other, counts[other]) for other in sorted(counts))
 
 
 def _expectation(finding: Mapping[str, Any], status: str) -> Audit:

@@ -92,6 +92,11 @@ def with_backup(run: Run, steps: Sequence[Step], known: Safety) -> tuple[Step, .
         status = "done" if backup.is_verified else "failed"
         at = backup.taken_at
         others.append(Step("backup", status, at, at, backup.seconds, backup.rows))
-    if not others:
-        return tuple(steps)
-    return tuple(sorted((*steps, *others), key=lambda step: step.started_at))
+    placed = list(steps)
+    for other in others:
+        # The steps stay in the ledger's order: a clock may have been set back.
+        later = (
+            i for i, step in enumerate(placed) if step.started_at > other.started_at
+        )
+        placed.insert(next(later, len(placed)), other)
+    return tuple(placed)

@@ -13,10 +13,20 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 from psycopg import sql
 from psycopg.types.string import TextLoader
 
 from harness import settings
+from harness.artifacts.judgement import (
+    FAILED,
+    PASSED,
+    PENDING,
+    REVIEW,
+    UNDONE,
+    verdict,
+    watched,
+)
 from harness.artifacts.linkage import CONFIDENCES, advice
 from harness.artifacts.reading_run import FINDINGS
 from harness.artifacts.showing import (
@@ -26,16 +36,31 @@ from harness.artifacts.showing import (
     show_bytes,
     show_time,
 )
-from harness.artifacts.summary import Summary, headline, plural, reasons_sentence
-from harness.artifacts.verdict import decision, is_rollback_required, issues, watched
+from harness.artifacts.summary import (
+    Summary,
+    exceptions,
+    headline,
+    plural,
+    reasons_sentence,
+)
+from harness.artifacts.verdict import (
+    decision,
+    is_rollback_required,
+    issues,
+    notes,
+)
 from harness.candidates import ACTIONS
 from harness.database import Connection
+from harness.escaping import visible
 
 #: A ``report_*`` table of more rows than the first is shown by so many as the second.
 MAX_REPORT_ROWS = 60
 SAMPLE_ROWS = 10
 
 FATES = ("kept", "merged", "skipped", "rejected")
+
+#: How the page colours a verdict.
+_TONES = {PASSED: "good", REVIEW: "wary", FAILED: "bad", PENDING: "", UNDONE: "wary"}
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -97,6 +122,10 @@ def page(
         summary=summary,
         run=summary.run,
         decision=decision(summary),
+        verdict=verdict(summary),
+        tone=_TONES[verdict(summary).level],
+        notes=notes(summary),
+        exceptions=exceptions(summary),
         issues=[*further, *issues(summary)],
         is_rollback_required=is_rollback_required(summary),
         alerts=watched(summary),
@@ -148,11 +177,18 @@ def _is_numeric(values: Sequence[object]) -> bool:
     )
 
 
+def _visible(value: object) -> object:
+    """Let no control character through; what is markup already is the page's own."""
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return visible(str(value)) if is_text else value
+
+
 @cache
 def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
+        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -193,8 +193,7 @@ def write_created(
 
     Lists the rows that this run inserted and that stand in the live tables now, so they
     are empty on a run that found all its rows there already. What was to be created is
-    what was created or failed; with nothing to create, nothing failed, and the rates
-    are 100 %.
+    what was created or failed; with nothing to create there is no rate.
     """
     at = _iso(publish.finished_at)
     with json_document(folder / CREATED) as document:
@@ -222,7 +221,7 @@ def write_validated(
             connection,
             "select finding.key, jsonb_pretty(finding.value) from jsonb_each(("
             " select result from {ledger}.validations where run_id = %(run_id)s"
-            " order by validated_at desc limit 1)) as finding",
+            " order by validation_id desc limit 1)) as finding",
             run_id=summary.run.run_id,
         )
     )
@@ -372,9 +371,9 @@ def _creation_stats(
 
 
 def success_rate(created: int, failed: int) -> str:
-    """Write the share of rows that did not fail as ``X.XX%``; 100.00% of no rows."""
+    """Write the share of rows that did not fail as ``X.XX%``; ``n/a`` of no rows."""
     total = created + failed
-    return f"{100 * created / total if total else 100:.2f}%"
+    return f"{100 * created / total:.2f}%" if total else "n/a"
 
 
 def _mart_query(text: str) -> sql.Composed:

@@ -168,8 +168,9 @@ class Checkpoint:
 class Validation:
     """The latest comparison of the live tables with the source.
 
-    ``expected`` counts by live table the rows that must stand there, ``findings`` the
+    ``expected`` counts by live table the rows that must be there, ``findings`` the
     rows that are not as they must be, by kind; ``errors`` says it in sentences.
+    ``notes`` say what has changed about the live tables since and is no fault.
     """
 
     validated_at: datetime
@@ -177,6 +178,19 @@ class Validation:
     errors: tuple[str, ...]
     expected: Mapping[str, int]
     findings: Mapping[str, Mapping[str, int]]
+    notes: tuple[str, ...] = ()
+
+    def found(self, kind: str) -> int:
+        """Count the rows of all live tables that were found to be so."""
+        return sum(counts.get(kind, 0) for counts in self.findings.values())
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """How many live rows an earlier run has published and nobody rolled back."""
+
+    run_id: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -187,7 +201,8 @@ class Summary:
     since, the fates come from what this run's own ``summary.json`` kept of them.
     ``unlinked_chats`` are those skipped for their booking that name none at all;
     ``removed_rows`` were published before, deleted by somebody, and left so;
-    ``image_messages`` are those of the messages that are kept.
+    ``image_messages`` are those of the messages that are kept; ``earlier`` has the
+    live rows of the pipeline that are not this run's.
     """
 
     #: The tables whose rows are read, those that conversations and messages are
@@ -216,6 +231,7 @@ class Summary:
     has_marts: bool = False
     safety: Safety = field(default_factory=Safety)
     linkage: Comparison | None = None
+    earlier: tuple[Earlier, ...] = ()
 
     def table(self, name: str) -> TableCount:
         """The counts of a table of the dump; all None when it was not read."""
@@ -226,6 +242,11 @@ class Summary:
         """The newest step of this name, if it happened."""
         found = (step for step in reversed(self.steps) if step.name == name)
         return next(found, None)
+
+    def is_after(self, step: Step, other: Step) -> bool:
+        """Whether a step came after another; the ledger's order says so, no clock."""
+        places = {id(each): place for place, each in enumerate(self.steps)}
+        return places[id(step)] > places[id(other)]
 
     def done(self, name: str) -> Step | None:
         """The newest step of this name, if it happened and passed."""
@@ -263,7 +284,7 @@ def headline(summary: Summary) -> str:
     if status == "rolled_back":
         return f"The run was rolled back: {_rolled_back(summary)}"
     if status in ("published", "validated", "invalid"):
-        return _published(summary) + verdict_sentence(summary.validation)
+        return _published(summary) + verdict_sentence(summary)
     return f"{kept} are ready to publish; the live tables are untouched."
 
 
@@ -366,13 +387,57 @@ def delta_sentence(known: Safety) -> str:
     return f" ({', '.join(said)})" if said else ""
 
 
-def verdict_sentence(validation: Validation | None) -> str:
-    """Say at a sentence's end what the validation found."""
-    if validation is None:
+def verdict_sentence(summary: Summary) -> str:
+    """Say at a sentence's end what the validation found of this run's rows."""
+    found = summary.validation
+    if found is None:
         return "; the live tables are not validated yet."
-    if validation.is_valid:
-        return "; every live row is as the source says it should be."
-    return "; validation found live rows that are not as they should be."
+    if not found.is_valid:
+        return "; validation found live rows that are not as they should be."
+    expected = sum(found.expected.values())
+    if not expected:
+        return "; no row of this source has to be live."
+    excepted = exceptions(summary)
+    others = f", but for {', '.join(excepted)}" if excepted else ""
+    return f"; every row of this source is live as the source has it{others}."
+
+
+def exceptions(summary: Summary) -> tuple[str, ...]:
+    """Count the rows that are not as the source has them, and may be so, by kind."""
+    found = summary.validation
+    failed = sum(row.rows for row in summary.failures)
+    return tuple(
+        f"{count:,} {what}"
+        for count, what in (
+            (failed, "that failed to publish"),
+            (found.found("left") if found else 0, "left as users had them"),
+            (found.found("changed") if found else 0, "changed by users since"),
+        )
+        if count
+    )
+
+
+def earlier_sentence(summary: Summary) -> str | None:
+    """Name the live rows of earlier runs; None when there are none."""
+    if not summary.earlier:
+        return None
+    rows = plural("row", sum(each.rows for each in summary.earlier))
+    runs = ", ".join(f"{each.run_id}: {each.rows:,}" for each in summary.earlier)
+    gone = summary.safety.delta("gone")
+    absent = f" {gone:,} of them are not of this run's source." if gone else ""
+    return f"{rows} that earlier runs published are live as well ({runs}).{absent}"
+
+
+def changed_sentence(summary: Summary) -> str:
+    """Say what the run has changed in the live tables by now."""
+    newest = [
+        step.name
+        for step in summary.steps
+        if step.status == "done" and step.name in ("publish", "rollback", "restore")
+    ]
+    if not newest:
+        return "The run has changed no live table."
+    return f"The {newest[-1]} is done and committed."
 
 
 def _rolled_back(summary: Summary) -> str:

@@ -12,28 +12,28 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from harness import settings
-from harness.artifacts.folder import whole_file, write_text
+from harness.artifacts.csv_file import write_csv
+from harness.artifacts.folder import write_text
 from harness.artifacts.linkage import Comparison
 from harness.artifacts.relations import compose, fetch, stands
 from harness.artifacts.summary import Summary
 from harness.database import Connection
+from harness.escaping import markdown
 
 AFFECTED = "affected-users.csv"
 LETTER = "user-communication.md"
 TEMPLATE = settings.PROJECT_ROOT / "docs" / LETTER
 
 _AFFECTED = """
-    copy (
-        select
-            old_user_id,
-            new_user_id,
-            role,
-            chats_left,
-            messages_left,
-            reasons
-        from {marts}.affected_users
-        order by messages_left desc, chats_left desc, old_user_id, role
-    ) to stdout with (format csv, header)
+    select
+        old_user_id,
+        new_user_id,
+        role,
+        chats_left,
+        messages_left,
+        reasons
+    from {marts}.affected_users
+    order by messages_left desc, chats_left desc, old_user_id, role
 """
 
 
@@ -45,12 +45,7 @@ def write_for_users(
         connection, settings.marts_schema(), "affected_users"
     ):
         return
-    with (
-        whole_file(folder / AFFECTED) as stream,
-        connection.cursor().copy(compose(_AFFECTED)) as rows,
-    ):
-        for block in rows:
-            stream.write(block)
+    write_csv(connection, folder / AFFECTED, compose(_AFFECTED))
     write_text(folder / LETTER, letter(connection, summary, found))
 
 
@@ -61,8 +56,9 @@ def letter(connection: Connection, summary: Summary, found: Comparison) -> str:
         "select count(*) filter (where role = 'customer'),"
         " count(*) filter (where role = 'stylist') from {marts}.affected_users",
     )[0]
-    # Plain text, not HTML: nothing is to be escaped.
+    # Markdown, not HTML: every value is escaped for that.
     environment = Environment(  # noqa: S701
+        finalize=lambda value: markdown(value) if isinstance(value, str) else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

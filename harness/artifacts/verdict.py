@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from harness.artifacts.alerts import REVIEW, STOP, Alert, alerts
-from harness.artifacts.summary import Step, Summary, plural
-from harness.variables import thresholds
-
-
-def watched(summary: Summary) -> tuple[Alert, ...]:
-    """Measure the run's rates against the thresholds of the project."""
-    return alerts(summary, thresholds())
+from harness.artifacts.judgement import (
+    restored,
+    to_review,
+    watched,
+    why_live_is_wrong,
+    why_stop,
+)
+from harness.artifacts.summary import Step, Summary, earlier_sentence, plural
 
 
 def decision(summary: Summary) -> str:
@@ -25,42 +25,36 @@ def decision(summary: Summary) -> str:
     required = why_rollback(summary)
     if required:
         return f"Roll back: {required}."
-    stopping = _why_stop(summary)
+    stopping = why_live_is_wrong(summary) or why_stop(summary)
     if stopping:
         return f"Stop: {stopping}."
     status = summary.run.status
+    review = "; ".join(to_review(summary))
+    if status == "validated" and review:
+        return f"Review before you accept: {review}."
     said = {
         "loaded": "Go on: build the marts.",
         "built": "Go on: publish.",
         "published": "Go on: validate what was published.",
         "validated": "Accept: what was published is validated.",
-    }.get(status, f"Review: the run stands at '{status}'.")
-    review = [
-        f"{alert.name}, {alert.rate:.2%}"
-        for alert in watched(summary)
-        if alert.action == REVIEW and alert.is_raised
-    ]
-    return f"{said} For review: {'; '.join(review)}." if review else said
+    }.get(status, f"Review: the run is at '{status}'.")
+    return f"{said} For review: {review}." if review else said
 
 
 def why_rollback(summary: Summary) -> str | None:
-    """Say why what stands in the live tables has to be taken back; None if it need not.
+    """Say why what is live has to be rolled back; None if it need not.
 
     Only rows that this run wrote, and that a check has found wrong, ask for it.
     """
-    if not any(table.published for table in summary.tables) or _restored(summary):
+    if not any(table.published for table in summary.tables) or restored(summary):
         return None
-    if summary.validation is not None and not summary.validation.is_valid:
-        return "validation found live rows that are not as the source has them"
-    if is_failed(summary, "audit.live"):
-        return "the audit of the live tables failed"
-    return None
+    return why_live_is_wrong(summary)
 
 
 def why_no_rollback(summary: Summary) -> str:
     """Say why nothing has to be taken back, where nothing has to."""
-    if _restored(summary):
-        return f"the backup {_restored(summary)} was brought back"
+    if restored(summary):
+        return f"the backup {restored(summary)} was brought back"
     if summary.run.status == "rolled_back":
         return "it is done"
     if not any(table.published for table in summary.tables):
@@ -70,8 +64,17 @@ def why_no_rollback(summary: Summary) -> str:
     return "every check of the live tables passed"
 
 
+def notes(summary: Summary) -> list[str]:
+    """Say what is no fault and should be known: older rows, changes since."""
+    since = summary.validation.notes if summary.validation else ()
+    return [
+        *filter(None, [earlier_sentence(summary)]),
+        *(f"{note[:1].upper()}{note[1:]}." for note in since),
+    ]
+
+
 def is_rollback_required(summary: Summary) -> bool:
-    """Whether rows stand in the live tables that a check has found wrong."""
+    """Whether rows are live that a check has found wrong."""
     return why_rollback(summary) is not None
 
 
@@ -91,17 +94,6 @@ def issues(summary: Summary) -> list[str]:
     ]
 
 
-def is_failed(summary: Summary, name: str) -> bool:
-    """Whether the newest step of this name failed."""
-    step = summary.step(name)
-    return step is not None and step.status != "done"
-
-
-def failed_audits(summary: Summary) -> bool:
-    """Whether a test or a model of dbt has failed."""
-    return any(audit.status in ("error", "fail") for audit in summary.problems)
-
-
 def clock(time: datetime) -> str:
     """Write the time of day in UTC."""
     return f"{time.astimezone(timezone.utc):%H:%M:%S} UTC"
@@ -109,8 +101,8 @@ def clock(time: datetime) -> str:
 
 def _undone(summary: Summary) -> str | None:
     """Say that the run is taken back, if it is, and whether that is proved."""
-    if _restored(summary):
-        return f"Restored: the backup {_restored(summary)} was brought back."
+    if restored(summary):
+        return f"Restored: the backup {restored(summary)} was brought back."
     if summary.run.status != "rolled_back":
         return None
     done = summary.safety.rollback
@@ -129,32 +121,6 @@ def _undone(summary: Summary) -> str | None:
         )
     after = " Mend the cause first." if because else ""
     return f"Rolled back{because}{proved}. The input can be loaded again.{after}"
-
-
-def _restored(summary: Summary) -> str | None:
-    """The backup that was brought back after the run's newest publish, if one was."""
-    publish = summary.step("publish")
-    since = [
-        restore.backup_id
-        for restore in summary.safety.restores
-        if publish is not None and restore.restored_at >= publish.started_at
-    ]
-    return since[-1] if since else None
-
-
-def _why_stop(summary: Summary) -> str | None:
-    if failed_audits(summary) or is_failed(summary, "audit.landing"):
-        return "an audit failed and nothing may be published before it passes"
-    if is_failed(summary, "preflight"):
-        return "the preflight failed and nothing may be published before it passes"
-    if is_failed(summary, "security.check"):
-        return "the security check failed, and nobody may use the tables as they are"
-    raised = [
-        f"{alert.name}, {alert.measured}"
-        for alert in watched(summary)
-        if alert.action == STOP and alert.is_raised
-    ]
-    return f"more than the threshold allows of {'; '.join(raised)}" if raised else None
 
 
 def _failed_steps(summary: Summary) -> list[str]:

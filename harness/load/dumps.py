@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import InputError, UsageError
+from harness.escaping import path_text
 from harness.load import mydumper
 from harness.load.source import STANDARD_INPUT
 
@@ -93,7 +94,8 @@ def find_dumps(paths: Sequence[str]) -> tuple[Dump, ...]:
                 "Nothing was loaded. Name each dump once."
             )
         seen.add(key)
-    return _distinct(paths, [_dump(path) for path in paths])
+    found = _distinct(paths, [_dump(path) for path in paths])
+    return tuple(_renamed(dump, path_text(dump.name)) for dump in found)
 
 
 def _distinct(paths: Sequence[str], dumps: Sequence[Dump]) -> tuple[Dump, ...]:
@@ -107,7 +109,8 @@ def _distinct(paths: Sequence[str], dumps: Sequence[Dump]) -> tuple[Dump, ...]:
 
 def _renamed(dump: Dump, name: str) -> Dump:
     parts = (
-        replace(part, name=name + part.name[len(dump.name) :]) for part in dump.parts
+        replace(part, name=path_text(name + part.name[len(dump.name) :]))
+        for part in dump.parts
     )
     return replace(dump, name=name, parts=tuple(parts))
 

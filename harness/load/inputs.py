@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.errors import InputError
+from harness.escaping import path_text
 
 _BOOKINGS_SHAPE = (
     '{"results": [{"id": "<booking id>", "success": true}, …]}, with an optional '
@@ -199,7 +200,8 @@ class _Reading:
     def file(self) -> JsonFile:
         """The file as the ledger knows it."""
         digest = hashlib.sha256(self._data).hexdigest()
-        return JsonFile(self._path.name, len(self._data), digest, tuple(self._warnings))
+        name = path_text(self._path.name)
+        return JsonFile(name, len(self._data), digest, tuple(self._warnings))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

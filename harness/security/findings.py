@@ -98,7 +98,12 @@ class SecurityCheck:
         if self.failures:
             return f"{tried}, {counted(len(self.failures), 'finding')}"
         warnings = len(self.findings)
-        return tried + (f", {counted(warnings, 'warning')}" if warnings else "")
+        unseen = [result.name for result in self.results if result.not_looked_at]
+        return (
+            tried
+            + (f", {counted(warnings, 'warning')}" if warnings else "")
+            + (f", not looked at: {', '.join(unseen)}" if unseen else "")
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The check as ``--json`` prints it and the ledger keeps it."""

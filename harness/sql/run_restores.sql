@@ -18,4 +18,4 @@ where
         ),
         'infinity'
     )
-order by restored_at
+order by restore_id

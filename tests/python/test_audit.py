@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import time
 import uuid
@@ -22,6 +23,7 @@ import yaml  # type: ignore[import-untyped]  # it publishes no types
 from psycopg import sql
 
 from harness import audit, database, ledger, settings, target
+from harness.artifacts.folder import ArtifactsNotWritten
 from harness.database import Connection, Target
 from harness.errors import UsageError
 from tests.python.pooler import pooled
@@ -296,6 +298,90 @@ def test_landing_lets_pass_what_the_models_decide(
     bad_id = next(each for each in result.warnings if each.column == "id")
     assert (bad_id.unexpected_count, bad_id.sample) == (1, ("no uuid",))
     assert bad_id.observed == "1 unexpected of 2 rows"
+
+
+#: What would run in a browser, in an attribute as well, and what no page shows.
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>\x1b]0;x\x07\u202e'
+
+
+def _unsafe(folder: Path) -> list[str]:
+    """The files below a folder in which a planted value is markup, or drives a page."""
+    assert any(path.suffix == ".html" for path in folder.rglob("*"))
+    return [
+        path.name
+        for path in folder.rglob("*")
+        if path.suffix in {".html", ".json"}
+        and re.search(
+            "<script>alert|<img src=x|[\x1b\x07\u202e]",
+            path.read_text(encoding="utf-8"),
+        )
+    ]
+
+
+def test_data_docs_run_nothing_that_the_landing_tables_hold(
+    scratch: Connection, tmp_path: Path
+) -> None:
+    _land(scratch)
+    schema = settings.staging_schema()
+    for table, column in scratch.execute(
+        "select table_name, column_name from information_schema.columns"
+        " where table_schema = %s and data_type = 'text'",
+        [schema],
+    ).fetchall():
+        place = [sql.Identifier(schema, table), sql.Identifier(column)]
+        scratch.execute(
+            sql.SQL("update {} set {} = {} || _row").format(*place, sql.Literal(EVIL))
+        )
+    added = sql.SQL("alter table {} add column {} text").format(
+        sql.Identifier(schema, "message"), sql.Identifier("<script>alert(1)")
+    )
+    scratch.execute(added)
+    result = audit.run_checkpoint("landing", run_id="r-1", docs_dir=tmp_path)
+    assert len(result.failed) > 5
+    assert _unsafe(tmp_path) == []
+    pages = "".join(page.read_text() for page in tmp_path.rglob("*.html"))
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages
+
+
+def test_data_docs_run_nothing_that_the_live_tables_hold(
+    scratch: Connection, tmp_path: Path
+) -> None:
+    _make_live(scratch)
+    _publish(scratch)
+    _run(
+        scratch,
+        settings.live_schema(),
+        f"""
+        alter table media drop constraint if exists media_media_type_check;
+        alter table media alter media_type type text using media_type::text;
+        update media set media_type = {sql.Literal(EVIL).as_string()};
+        alter table chat_messages add "<script>alert(1)" text;
+        """,
+    )
+    audit.run_checkpoint("live", run_id="r-1", docs_dir=tmp_path)
+    assert _unsafe(tmp_path) == []
+
+
+def test_nobody_else_reads_the_data_docs(scratch: Connection, tmp_path: Path) -> None:
+    _land(scratch)
+    before = os.umask(0)
+    try:
+        docs = tmp_path / "docs"
+        audit.run_checkpoint("landing", run_id="r-1", docs_dir=docs)
+    finally:
+        os.umask(before)
+    entries = [docs, *docs.rglob("*")]
+    assert {entry.stat().st_mode & 0o077 for entry in entries} == {0}
+
+
+def test_data_docs_that_cannot_be_written_are_named(
+    scratch: Connection, tmp_path: Path
+) -> None:
+    _land(scratch)
+    (tmp_path / "docs").write_text("a file where the folder should be")
+    with pytest.raises(ArtifactsNotWritten, match="only read the database") as refused:
+        audit.run_checkpoint("landing", run_id="r-1", docs_dir=tmp_path / "docs")
+    assert str(refused.value).endswith("then run: ./inv audit.landing")
 
 
 def test_landing_names_each_fault(scratch: Connection, tmp_path: Path) -> None:

@@ -276,8 +276,8 @@ def rolled_back(**fields: Any) -> Summary:
         ),
         (
             CARRIED,
-            "Accept: what was published is validated. For review: missing bookings, "
-            "6.12%; sender failures, 3.03%.",
+            "Review before you accept: missing bookings, 6 of 98 (6.12%); sender "
+            "failures, 6 of 198 (3.03%).",
         ),
         (
             replace(

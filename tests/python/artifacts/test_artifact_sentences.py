@@ -159,8 +159,22 @@ def test_a_publish_that_found_everything_there_says_so() -> None:
         (
             "validated",
             2,
-            Validation(AT, True, (), {}, {}),
-            "as the source says it should be.",
+            Validation(AT, True, (), {"chats": 2}, {}),
+            "; every row of this source is live as the source has it.",
+        ),
+        (
+            "validated",
+            0,
+            Validation(AT, True, (), {"chats": 0}, {}),
+            "; no row of this source has to be live.",
+        ),
+        (
+            "validated",
+            2,
+            Validation(
+                AT, True, (), {"chats": 2}, {"chats": {"left": 2, "changed": 1}}
+            ),
+            ", but for 2 left as users had them, 1 changed by users since.",
         ),
         ("invalid", 2, Validation(AT, False, (), {}, {}), "not as they should be."),
         ("rolled_back", 0, None, "none of its rows is left in the live tables."),
@@ -197,7 +211,7 @@ def test_a_lost_row_is_reported_with_its_figures() -> None:
 
 @pytest.mark.parametrize(
     ("created", "failed", "rate"),
-    [(2, 1, "66.67%"), (3, 0, "100.00%"), (0, 4, "0.00%"), (0, 0, "100.00%")],
+    [(2, 1, "66.67%"), (3, 0, "100.00%"), (0, 4, "0.00%"), (0, 0, "n/a")],
 )
 def test_success_rate_has_two_digits(created: int, failed: int, rate: str) -> None:
     assert success_rate(created, failed) == rate

@@ -91,8 +91,8 @@ def test_the_summary_accounts_for_each_origin_and_table(landed: Connection) -> N
     assert summary["pipeline"] == "consolidation"
     assert summary["result"] == (
         "3 of 8 legacy messages and voice notes were published as chat messages, in 3 "
-        "new sessions and 1 that stood; every live row is as the source says it "
-        "should be."
+        "new sessions and 1 that stood; every row of this source is live as the source "
+        "has it, but for 1 that failed to publish."
     )
     assert summary["why"] == (
         "Besides: 1 row merged into a message of the same recording; 3 rows skipped, "

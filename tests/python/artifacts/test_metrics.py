@@ -28,7 +28,7 @@ from harness.artifacts.summary import (
 )
 from harness.database import Connection
 from harness.errors import Refused, UsageError
-from tests.python.artifacts import stages
+from tests.python.artifacts import consolidated, stages
 from tests.python.artifacts.exposition import Samples, read
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -84,7 +84,17 @@ NOW = AT + timedelta(hours=3)
 
 def measured(summary: Summary = CARRIED) -> tuple[dict[str, Any], Samples]:
     document = measures(summary, NOW)
-    return document, read(exposition(document))
+    return document, of_pipeline(read(exposition(document)))
+
+
+def of_pipeline(samples: Samples, name: str = "migration") -> Samples:
+    """The samples without the label that every one has to have."""
+    label = ("pipeline", name)
+    assert all(label in labels for _, labels in samples)
+    return {
+        (family, tuple(each for each in labels if each != label)): value
+        for (family, labels), value in samples.items()
+    }
 
 
 def test_every_family_is_strictly_what_prometheus_reads() -> None:
@@ -238,7 +248,7 @@ def test_the_files_say_what_the_database_says(connection: Connection) -> None:
     )
     folder = write_artifacts(connection, stages.RUN)
     document = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    samples = read((folder / "metrics.prom").read_text(encoding="utf-8"))
+    samples = of_pipeline(read((folder / "metrics.prom").read_text(encoding="utf-8")))
     assert document["steps"][0]["peak_memory_bytes"] == 570
     assert samples["carryover_step_peak_memory_bytes", (("step", "load"),)] == 570
     # One message failed and one chat was rejected, of eleven rows.
@@ -265,3 +275,20 @@ def test_metrics_are_of_the_landed_run_or_of_the_one_named(
     with pytest.raises(Refused, match="nothing is loaded"):
         metrics.read_metrics(connection)
     assert not home.exists()
+
+
+def test_no_series_of_one_pipeline_is_in_the_file_of_the_other(
+    connection: Connection, home: Path
+) -> None:
+    stages.build(connection)
+    write_artifacts(connection, stages.RUN)
+    consolidated.land(connection)
+    consolidated.build(connection)
+    write_artifacts(connection, consolidated.RUN)
+    both = [
+        read((home / f"carryover_{name}.prom").read_text(encoding="utf-8"))
+        for name in ("migration", "consolidation")
+    ]
+    assert len(both[0]) > 20
+    assert len(both[1]) > 20
+    assert not both[0].keys() & both[1].keys()
