@@ -139,7 +139,7 @@ begin
         return null;
     elsif zone = 'UTC' then
         return shown at time zone 'UTC';
-    elsif zone ~ '^[+-]\d' then
+    elsif left(zone, 1) in ('+', '-') then
         -- An offset is ISO 8601's, positive to the east; a bare text would be POSIX's.
         return shown at time zone zone::interval;
     end if;
