@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import psycopg
+
 from harness import ledger, pipelines
 from harness.artifacts import read_summary
 from harness.artifacts.judgement import Verdict, verdict
 from harness.artifacts.verdict import notes
 from harness.console import format_table
-from harness.database import Connection
+from harness.database import Connection, said_by
 from harness.ledger import Run
 from harness.load import LoadResult
 from harness.queries import query
@@ -79,8 +81,9 @@ class Status:
                 f"landed run {self.landed.run_id}: {self.landed.status}",
                 format_table(("step", "status", "seconds", "rows"), self.steps),
             ]
-        if self.judged:
-            parts.append("\n".join((f"verdict: {self.judged}", *self.notes)))
+        judged = [f"verdict: {self.judged}"] if self.judged else []
+        if judged or self.notes:
+            parts.append("\n".join((*judged, *self.notes)))
         if self.standing:
             counts = ", ".join(f"{n:,} {table}" for table, n in self.standing.items())
             parts.append(f"published and standing: {counts}")
@@ -113,15 +116,28 @@ def read_status(connection: Connection) -> Status:
             query("run_steps"), {"run_id": landed.run_id}
         ).fetchall()
         steps = [(name, state, float(s), rows) for name, state, s, rows in found]
-    judged, known = None, []
+    judged: Verdict | None = None
+    known: Sequence[str] = ()
     if ledger.is_current(connection):
         standing = dict(connection.execute(query("standing_rows")).fetchall())
         if landed is not None:
-            summary = read_summary(connection, landed.run_id)
-            judged, known = verdict(summary), notes(summary)
+            judged, known = _judge(connection, landed.run_id)
     runs = ledger.recent_runs(connection)
     connection.rollback()
     return Status(landed, steps, runs, standing, judged, known)
+
+
+def _judge(connection: Connection, run_id: str) -> tuple[Verdict | None, Sequence[str]]:
+    """Judge a run; without a verdict where the marts or live tables cannot be read.
+
+    They may be of another version, be in the making, or be closed to this role.
+    """
+    try:
+        with connection.transaction():
+            summary = read_summary(connection, run_id)
+    except psycopg.ProgrammingError as error:
+        return None, [f"The verdict is not known: {said_by(error)}."]
+    return verdict(summary), notes(summary)
 
 
 def load_report(result: LoadResult) -> dict[str, Any]:

@@ -321,3 +321,13 @@ def test_no_rate_is_given_of_no_rows(connection: Connection) -> None:
     stats = json.loads((folder / "chat-creation-stats.json").read_text())
     assert stats["total_chats"] == 0
     assert stats["chat_success_rate"] == stats["message_success_rate"] == "n/a"
+
+
+def test_the_status_is_read_where_the_marts_cannot_be(connection: Connection) -> None:
+    stages.build(connection)
+    connection.execute("alter table marts.audit_results drop column severity")
+    connection.commit()
+    found = status.read_status(connection)
+    assert found.judged is None
+    assert 'verdict is not known: column "severity" does not exist' in found.as_text()
+    assert found.as_dict()["verdict"] is None
