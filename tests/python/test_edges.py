@@ -129,12 +129,12 @@ def test_a_hidden_row_is_not_taken_for_a_missing_one(
 def test_a_validation_that_cannot_be_done_is_one_sentence(
     connection: Connection,
 ) -> None:
-    """Such as of a live table that has lost a column since."""
+    """Such as where a table that ours refer to has lost its key since."""
     world.rehearse(connection)
     world.publish(connection)
-    connection.execute("alter table chats rename booking_id to order_id")
+    connection.execute("alter table profiles rename id to profile_id")
     connection.commit()
-    with pytest.raises(ValidationFailed, match=r"booking_id does not exist\. Nothing"):
+    with pytest.raises(ValidationFailed, match=r"id does not exist\. Nothing"):
         validate.validate(connection)
 
 
