@@ -33,6 +33,7 @@ from harness import build as dbt
 from harness import preflight as checks
 from harness.assess import Assessment
 from harness.audit import AuditResult, run_checkpoint
+from harness.backup.store import left_out
 from harness.console import Console, counted
 from harness.database import Connection
 from harness.errors import CheckFailed, HarnessError, Refused
@@ -376,6 +377,8 @@ def back_up(session: Session) -> None:
                 f"{counted(taken.rows, 'row')}, verified by a trial restore:"
                 f" {taken.backup_id}"
             )
+        if said := left_out():
+            session.console.warn(said)
     connection.rollback()
 
 

@@ -31,6 +31,7 @@ def plan_backup(session: Session) -> taking.Plan:
     console.table(
         ("table", "rows", "bytes"), [(t.name, t.rows, t.bytes) for t in plan.tables]
     )
+    _say_left_out(console)
     console.note(f"to copy into the schema {plan.schema}, which nobody else may read")
     standing = counted(len(plan.backups), "backup")
     newest = f", the newest {plan.backups[0].backup_id}" if plan.backups else ""
@@ -51,12 +52,18 @@ def run_backup(session: Session, file: str | None = None) -> Backup:
         f"backup {backup.backup_id}: {counted(backup.rows, 'row')} verified by counts, "
         "hashes and a trial restore"
     )
+    _say_left_out(session.console)
     if backup.archive:
         session.console.note(
             f"archive {backup.archive}: {backup.archive_bytes:,} bytes,"
             f" SHA-256 {backup.archive_sha256}"
         )
     return backup
+
+
+def _say_left_out(console: Console) -> None:
+    if said := store.left_out():
+        console.warn(said)
 
 
 def backups_as_json(session: Session) -> list[dict[str, Any]]:

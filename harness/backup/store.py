@@ -102,6 +102,20 @@ def table_names(connection: Connection) -> list[str]:
     return [*at_work.written, *(name for name in others if name in present)]
 
 
+def left_out() -> str | None:
+    """Say which tables of the pipeline at work are in no backup; None when all are."""
+    at_work = pipelines.current()
+    others = [name for name in at_work.backed_up if name not in at_work.written]
+    legacy = settings.legacy_schema()
+    if not others or legacy == settings.live_schema():
+        return None
+    names = " and ".join(f"{legacy}.{name}" for name in others)
+    return (
+        f"{names} are not in the backup: they are not in the live schema. No publish "
+        "or rollback writes them; copy them with pg_dump before a cutover moves them"
+    )
+
+
 def _kinds_held(connection: Connection) -> list[str]:
     """The kinds of relation that hold rows, as ``pg_class`` has them."""
     kinds = ["r", "p", "f", "m"]

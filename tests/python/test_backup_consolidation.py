@@ -5,6 +5,7 @@ Each database is a copy of the sample's, landed and built.
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Mapping
 from typing import Any
@@ -323,3 +324,19 @@ def test_every_row_of_a_legacy_table_lands_wherever_it_lies(
     execute(of_legacy_chat, ELSEWHERE[reason])
     landed = legacy.land(of_legacy_chat, target="test")
     assert landed.tables["messages"].rows == 2500
+
+
+def test_legacy_tables_of_another_schema_are_said_to_be_left_out(
+    legacy_chat: Target, of_legacy_chat: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_legacy_chat.execute("create schema old; alter table messages set schema old")
+    of_legacy_chat.execute("alter table voice_notes set schema old")
+    of_legacy_chat.commit()
+    monkeypatch.setenv("CARRYOVER_LEGACY_SCHEMA", "old")
+    err = io.StringIO()
+    session = Session(Console(io.StringIO(), err), legacy_chat, of_legacy_chat)
+    taken = commands.run_backup(session)
+    assert taken.names == ["chat_messages", "chat_sessions"]
+    commands.plan_backup(session)
+    said = "old.messages and old.voice_notes are not in the backup"
+    assert err.getvalue().count(said) == 2
