@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -35,7 +33,7 @@ from harness.bench import load as bench
 from harness.bench import policies as policies_bench
 from harness.bench import storage as storage_bench
 from harness.cli import file_argument, task
-from harness.console import Console
+from harness.console import Console, json_text
 from harness.cutover import commands as cutovers
 from harness.errors import UsageError
 from harness.linkage import parse as parse_linkage
@@ -96,7 +94,7 @@ def load(
     session = stages.open_session(console, "load", names_run=False, exclusive=True)
     result = stages.load(session, inputs, selection)
     if json:
-        console.result(_as_json(status.load_report(result)))
+        console.result(json_text(status.load_report(result)))
         return
     console.table(
         ("table", "statements", "read", "loaded", "rejected"),
@@ -127,7 +125,7 @@ def assess(
     console = Console(quiet=json)
     found = stages.assess(console, paths, selection)
     if json:
-        console.result(_as_json(as_dict(found)))
+        console.result(json_text(as_dict(found)))
     else:
         print_assessment(console, found)
     stages.require_loadable(found)
@@ -177,7 +175,7 @@ def linkage_(
         else comparing.of_marts(session)
     )
     if json:
-        console.result(_as_json(found.as_dict()))
+        console.result(json_text(found.as_dict()))
         return
     comparing.print_comparison(console, found)
 
@@ -289,7 +287,7 @@ def backups(
     if drop:
         backups_.drop_backup(session, drop, execute=execute)
     elif json:
-        session.console.result(_as_json(backups_.backups_as_json(session)))
+        session.console.result(json_text(backups_.backups_as_json(session)))
     else:
         backups_.print_backups(session)
 
@@ -338,7 +336,7 @@ def metrics_(_: Context, run: str | None = None, json: bool = False) -> None:
     console = Console(quiet=json)
     session = stages.open_session(console, "metrics", names_run=False, of_newest=True)
     found = metrics.read_metrics(session.connection, run)
-    console.result(_as_json(found) if json else metrics.as_text(found))
+    console.result(json_text(found) if json else metrics.as_text(found))
 
 
 @task(help={"json": "print it as JSON"}, name="status")
@@ -347,7 +345,7 @@ def status_(_: Context, json: bool = False) -> None:
     console = Console(quiet=json)
     session = stages.open_session(console, "status", of_newest=True)
     found = status.read_status(session.connection)
-    console.result(_as_json(found.as_dict()) if json else found.as_text())
+    console.result(json_text(found.as_dict()) if json else found.as_text())
 
 
 @task(
@@ -518,7 +516,7 @@ def bench_load(
         to, console, rows=rows, repetitions=repetitions, any_server=any_server
     )
     if json:
-        console.result(_as_json(report.as_dict()))
+        console.result(json_text(report.as_dict()))
         return
     console.table(("what", "median", "in COPYs", "peak memory"), report.as_rows())
 
@@ -546,7 +544,7 @@ def legacy_references(
     root = Path(file_argument(path) or path)
     found = references.find(root, all_files=all_files, exclude=exclude)
     if json:
-        console.result(_as_json(references_printing.as_dict(found)))
+        console.result(json_text(references_printing.as_dict(found)))
     else:
         references_printing.print_references(console, found)
     references.require_none(found)
@@ -575,7 +573,7 @@ def bench_policies(
         to, console, messages=messages, repetitions=repetitions, any_server=any_server
     )
     if json:
-        console.result(_as_json(report.as_dict()))
+        console.result(json_text(report.as_dict()))
         return
     console.table(policies_bench.COLUMNS, report.as_rows())
 
@@ -603,7 +601,7 @@ def bench_storage(
         to, console, files=files, large_megabytes=large, repetitions=repetitions
     )
     if json:
-        console.result(_as_json(report.as_dict()))
+        console.result(json_text(report.as_dict()))
         return
     console.table(("what", "of", "plain", "storage.copy", "ratio"), report.as_rows())
     if report.skipped:
@@ -835,7 +833,7 @@ def security_check(_: Context, json: bool = False) -> None:
     session = stages.open_session(console, "security.check")
     found = consolidation.check_security(session, required=False)
     if json:
-        console.result(_as_json(found.as_dict()))
+        console.result(json_text(found.as_dict()))
     else:
         security_check_.print_check(console, found)
     security_check_.require(found)
@@ -846,7 +844,7 @@ def _preflight(task_name: str, *, as_json: bool) -> None:
     session = stages.open_session(console, task_name, names_run=False)
     found = preflights.run(session.connection, session.target)
     if as_json:
-        console.result(_as_json(found.as_dict()))
+        console.result(json_text(found.as_dict()))
     else:
         preflights.print_preflight(console, found)
     preflights.require(found)
@@ -858,7 +856,7 @@ def _validate(task_name: str, *, in_use: bool, as_json: bool) -> None:
     session = stages.open_session(console, task_name)
     validation = stages.run_validate(session, in_use=in_use)
     if as_json:
-        console.result(_as_json(validation.result))
+        console.result(json_text(validation.result))
     else:
         console.table(
             ("live table", *next(iter(validation.findings.values()))),
@@ -870,10 +868,6 @@ def _validate(task_name: str, *, in_use: bool, as_json: bool) -> None:
 
 def _target(name: str | None) -> database.Target:
     return database.of_embedded(name) if name else database.target()
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _run_all(*commands: list[str]) -> None:

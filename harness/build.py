@@ -16,7 +16,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from harness import settings
+from harness import settings, signals
 from harness.database import Connection, Target
 from harness.errors import CheckFailed, HarnessError, one_line
 
@@ -158,9 +158,14 @@ def _invoke(
     log = ["--log-level-file", "info", "--no-use-colors-file"]
     folders = ["--project-dir", root, "--profiles-dir", root]
     with _environment(to.environment):
-        return dbtRunner(callbacks=[follow]).invoke(
+        outcome = dbtRunner(callbacks=[follow]).invoke(
             [*arguments, *folders, *quiet, *log]
         )
+    # dbt keeps every exception, an interruption as well.
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
+    signals.check()
+    return outcome
 
 
 @contextmanager

@@ -13,11 +13,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
+from weakref import WeakSet
 
 import psycopg
 from psycopg import conninfo
 
-from harness import embedded
+from harness import embedded, signals
 from harness.errors import (
     ConnectionFailed,
     HarnessError,
@@ -27,6 +28,9 @@ from harness.errors import (
 )
 
 Connection = psycopg.Connection[Any]
+
+#: The connections of this process; those that are in use are open.
+_connections: WeakSet[Connection] = WeakSet()
 
 #: PostgreSQL's own variables, as libpq reads them, by the keyword that each stands for.
 PG_VARIABLES = {
@@ -156,6 +160,7 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
             f"{to} runs PostgreSQL {version}; Carryover needs 15 or newer. "
             "Nothing was written. Upgrade the server or name another one."
         )
+    _connections.add(connection)
     # A row that a policy hides must be an error: it would pass for a missing one.
     connection.execute("set time zone 'UTC'; set row_security to off")
     connection.commit()
@@ -182,7 +187,8 @@ def committed(connection: Connection) -> Iterator[None]:
         take_back(connection)
         raise
     try:
-        connection.commit()
+        with signals.deferred():
+            connection.commit()
     except psycopg.Error as error:
         take_back(connection)
         if not is_lost(error):
@@ -193,6 +199,14 @@ def committed(connection: Connection) -> Iterator[None]:
             "See which with ./inv status, then run the command again: what is done is "
             "not done twice."
         ) from error
+
+
+def end_connections() -> bool:
+    """Close the open connections of this process; whether it had any."""
+    had_any = bool(_connections)
+    for connection in list(_connections):
+        connection.close()
+    return had_any
 
 
 def take_back(connection: Connection) -> None:
