@@ -41,6 +41,7 @@ from harness.load.dumps import require_dumps
 from harness.load.selection import parse_tables
 from harness.pipelines import CONSOLIDATION
 from harness.references import printing as references_printing
+from harness.rollback import choose as choose_rollback
 from harness.security import check as security_check_
 from harness.stages import Inputs
 from harness.storage import commands as storage
@@ -229,8 +230,8 @@ def validate(_: Context, in_use: bool = False, json: bool = False) -> None:
 @task(
     help={
         "execute": EXECUTE_HELP,
-        "run": "the run to take back; the newest that stands without it",
-        "force": "take rows as well that users changed since; the plan counts them",
+        "run": "the run to roll back, of either pipeline; else the newest published",
+        "force": "also remove rows that users changed since; the plan counts them",
     }
 )
 def rollback(
@@ -238,7 +239,10 @@ def rollback(
 ) -> None:
     """Take back exactly what a run published: rows, constraints, indexes."""
     session = stages.open_session(
-        Console(), "rollback", exclusive=execute, of_newest=True
+        Console(),
+        "rollback",
+        exclusive=execute,
+        of_run=lambda connection: choose_rollback(connection, run, force=force),
     )
     work = stages.run_rollback if execute else stages.plan_rollback
     done = work(session, run, force=force)

@@ -27,7 +27,7 @@ from invoke.parser.argument import Argument
 
 from harness import settings, signals
 from harness.console import fit_streams
-from harness.database import end_connections, lost_connections_named
+from harness.database import all_closed, lost_connections_named
 from harness.errors import HarnessError
 from harness.pipelines import MIGRATION, Pipeline, working_on
 
@@ -226,25 +226,24 @@ def task(
 
 @contextmanager
 def _ended() -> Iterator[None]:
-    """Turn what ends a task into one sentence and an exit code."""
-    try:
-        signals.check()
-        yield
-        signals.check()
-    except BaseException as error:
-        number = signals.received()
-        # Whatever a library made of the signal: it is what ended the task.
-        if number is not None or isinstance(error, KeyboardInterrupt):
-            signals.taken()
-            raise _stopped(number or signal.SIGINT) from None
-        if isinstance(error, HarnessError):
-            raise Exit(f"error: {error}", code=error.exit_code) from error
-        raise
+    """Close what a task opened, and turn what ended it into a sentence and a code."""
+    with all_closed() as opened:
+        try:
+            signals.check()
+            yield
+            signals.check()
+        except BaseException as error:
+            number = signals.received()
+            # Whatever a library made of the signal: it is what ended the task.
+            if number is not None or isinstance(error, KeyboardInterrupt):
+                signals.taken()
+                raise _stopped(number or signal.SIGINT, bool(opened)) from None
+            if isinstance(error, HarnessError):
+                raise Exit(f"error: {error}", code=error.exit_code) from error
+            raise
 
 
-def _stopped(number: int) -> Exit:
-    """End the sessions that are open, and say what is left."""
-    was_connected = end_connections()
+def _stopped(number: int, was_connected: bool) -> Exit:
     left = (
         "What was committed stays, what was not is rolled back. See what is done with "
         "./inv status, then run the command again."

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
-from weakref import WeakSet
 
 import psycopg
 from psycopg import conninfo
@@ -29,8 +29,8 @@ from harness.errors import (
 
 Connection = psycopg.Connection[Any]
 
-#: The connections of this process; those that are in use are open.
-_connections: WeakSet[Connection] = WeakSet()
+#: The connections that were opened inside ``all_closed``.
+_opened: ContextVar[list[Connection] | None] = ContextVar("opened", default=None)
 
 #: PostgreSQL's own variables, as libpq reads them, by the keyword that each stands for.
 PG_VARIABLES = {
@@ -160,7 +160,8 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
             f"{to} runs PostgreSQL {version}; Carryover needs 15 or newer. "
             "Nothing was written. Upgrade the server or name another one."
         )
-    _connections.add(connection)
+    if (opened := _opened.get()) is not None:
+        opened.append(connection)
     # A row that a policy hides must be an error: it would pass for a missing one.
     connection.execute("set time zone 'UTC'; set row_security to off")
     connection.commit()
@@ -201,12 +202,20 @@ def committed(connection: Connection) -> Iterator[None]:
         ) from error
 
 
-def end_connections() -> bool:
-    """Close the open connections of this process; whether it had any."""
-    had_any = bool(_connections)
-    for connection in list(_connections):
-        connection.close()
-    return had_any
+@contextmanager
+def all_closed() -> Iterator[list[Connection]]:
+    """Close in the end every connection that is opened inside; gives all of them.
+
+    The server rolls back what they have not committed.
+    """
+    opened: list[Connection] = []
+    token = _opened.set(opened)
+    try:
+        yield opened
+    finally:
+        _opened.reset(token)
+        for connection in opened:
+            connection.close()
 
 
 def take_back(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -76,12 +76,14 @@ def open_session(
     names_run: bool = True,
     exclusive: bool = False,
     of_newest: bool = False,
+    of_run: Callable[[Connection], str] | None = None,
 ) -> Session:
     """Connect to the target and print the header; the run is that which is landed.
 
     ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
     one on this database. ``of_newest`` is for tasks of both pipelines: they work on the
-    one whose run is the newest here. Raises ``Refused`` naming who is at work already.
+    one whose run is the newest here, or whose run ``of_run`` finds. Raises ``Refused``
+    naming who is at work already, and what ``of_run`` raises.
     """
     to = database.target()
     connection = database.connect(to)
@@ -95,6 +97,8 @@ def open_session(
                 ledger.take_lock(connection, for_session=True)
         if of_newest:
             pipelines.work_on(ledger.newest_pipeline(connection))
+        if of_run:
+            pipelines.work_on(ledger.pipeline_of(connection, of_run(connection)))
         run = ledger.find_current_run(connection) if names_run else None
         connection.rollback()
     except BaseException:
