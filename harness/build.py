@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from psycopg import sql
@@ -18,7 +19,7 @@ from psycopg.rows import dict_row
 
 from harness import settings, signals
 from harness.database import Connection, Target
-from harness.errors import CheckFailed, HarnessError, one_line
+from harness.errors import CheckFailed, HarnessError, Refused, one_line
 
 _BAD = {"error", "fail", "runtime error"}
 _SHOWN = 5
@@ -64,30 +65,61 @@ def build(
     the models and are left out of a migration unless ``with_unit_tests``.
 
     ``on_progress`` gets the nodes done and in all. Raises ``BuildFailed`` when dbt
-    could not run at all; failed tests and models are in the result.
+    could not run at all and ``Refused`` when it has no folder to write in; failed tests
+    and models are in the result.
     """
+    _require_folders()
     kinds = [] if with_unit_tests else ["--exclude-resource-type", "unit_test"]
     outcome = _invoke(to, ["build", *kinds, *arguments], on_progress)
     results = list(outcome.result or []) if outcome.exception is None else []
     if not results and not outcome.success:
         raise BuildFailed(
             f"dbt could not build: {_reason(outcome)}. The live tables were not "
-            "touched. Look into logs/dbt.log, mend the cause and run: ./inv build"
+            f"touched. Look into {_log()}, fix the cause and run: ./inv build"
         )
     return _read(results)
 
 
 def docs(to: Target) -> None:
-    """Write the project's documentation as one page, ``target/static_index.html``.
+    """Write the project's documentation as one page into dbt's ``target_folder``.
 
-    Raises ``BuildFailed`` when dbt cannot write it.
+    Raises ``BuildFailed`` when dbt cannot write it, and what ``build`` refuses.
     """
+    _require_folders()
     outcome = _invoke(to, ["docs", "generate", "--static"], None)
     if not outcome.success:
         raise BuildFailed(
             f"dbt could not write its docs: {_reason(outcome)}. Nothing was changed. "
             "Build first with: ./inv build"
         )
+
+
+def target_folder() -> Path:
+    """The folder in which dbt leaves what it makes."""
+    return _folder("DBT_TARGET_PATH", "target")
+
+
+def _log() -> Path:
+    log = _folder("DBT_LOG_PATH", "logs") / "dbt.log"
+    root = settings.PROJECT_ROOT
+    return log.relative_to(root) if log.is_relative_to(root) else log
+
+
+def _folder(variable: str, name: str) -> Path:
+    return Path(settings.PROJECT_ROOT, os.environ.get(variable) or name)
+
+
+def _require_folders() -> None:
+    """Raise ``Refused`` when dbt may not write its logs or what it compiles."""
+    for variable, name in (("DBT_LOG_PATH", "logs"), ("DBT_TARGET_PATH", "target")):
+        folder = _folder(variable, name)
+        standing = next(each for each in (folder, *folder.parents) if each.exists())
+        if not (standing.is_dir() and os.access(standing, os.W_OK | os.X_OK)):
+            raise Refused(
+                f"dbt writes into {folder}, which this user may not. Nothing was "
+                f"built. Name a folder that you may write with {variable} and run the "
+                "command again."
+            )
 
 
 def explained(connection: Connection, result: BuildResult) -> BuildResult:
@@ -130,7 +162,7 @@ def require_built(result: BuildResult, command: str = "./inv build") -> None:
         f"{len(result.failures)} models or tests failed in dbt build: {shown}"
         + (f"; and {more} more" if more > 0 else "")
         + (f" ({result.skipped} did not run because of it)" if result.skipped else "")
-        + ". The live tables were not touched. See logs/dbt.log, mend the cause and "
+        + f". The live tables were not touched. See {_log()}, fix the cause and "
         f"run: {command}"
     )
 

@@ -14,7 +14,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,19 @@ import invoke.program
 import invoke.tasks
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
+from invoke.parser.context import ParserContext
 
 from harness import settings, signals
 from harness.console import fit_streams
 from harness.database import all_closed, lost_connections_named
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.pipelines import MIGRATION, Pipeline, working_on
 
 EXIT_USAGE = 2
 EXIT_OUTPUT_CLOSED = 141
+
+#: What Python makes of a byte of the command line that it cannot decode.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Config(invoke.config.Config):
@@ -91,9 +95,7 @@ class Program(invoke.program.Program):
             options = {f"--{argument.name}" for argument in super().core_args()}
             for context in self.tasks:
                 for argument in context.args.values():
-                    # Invoke takes an option that the task lacks for a value.
-                    if isinstance(argument.value, str) and argument.value in options:
-                        raise ParseError(f"Flag {argument!r} needed value", context)
+                    _require_value(argument, context, options)
 
     def execute(self) -> None:
         """Run the tasks; from here on a signal has work to roll back."""
@@ -140,6 +142,23 @@ class Program(invoke.program.Program):
         if options:
             print("Options:")
             self.print_columns(options)
+
+
+def _require_value(
+    argument: Argument, context: ParserContext, options: Collection[str]
+) -> None:
+    """Raise ``ParseError`` for a value that is none, or that no database can take."""
+    given = argument.value if isinstance(argument.value, list) else [argument.value]
+    for value in given:
+        # Invoke takes an option that the task lacks for a value.
+        if value in options:
+            raise ParseError(f"Flag {argument!r} needed value", context)
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise ParseError(
+                f"The option --{argument.name} was given {value!r}, whose bytes are no "
+                "text in this locale. Rename the file, or set LC_ALL=C.UTF-8.",
+                context,
+            )
 
 
 @contextmanager
@@ -259,12 +278,19 @@ def _stopped(number: int, was_connected: bool) -> Exit:
 def file_argument(path: str | None) -> str | None:
     """Resolve a file argument against the folder in which ``./inv`` was called.
 
-    ``-`` stays; it means standard input.
+    ``-`` stays; it means standard input. Raises ``UsageError`` for a ``~`` of a user
+    who has no home.
     """
     if path is None or path == "-":
         return path
     called_in = os.environ.get("CARRYOVER_CWD", "")
-    return str(Path(called_in, Path(path).expanduser()))
+    try:
+        return str(Path(called_in, Path(path).expanduser()))
+    except RuntimeError:
+        raise UsageError(
+            f"{path} names a home folder that is not known. Nothing was run. Write the "
+            "path in full."
+        ) from None
 
 
 def main() -> None:

@@ -47,6 +47,10 @@ _NAMED = 3
 _NAMED_TABLES = 6
 
 
+#: What no database's name may hold: dbt's own SQL would end at it.
+_UNUSABLE = "\"'%"
+
+
 class LoadFailed(HarnessError):
     """The database refused what was to be landed; nothing was changed."""
 
@@ -83,11 +87,13 @@ def open_session(
     ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
     one on this database. ``of_newest`` is for tasks of both pipelines: they work on the
     one whose run is the newest here, or whose run ``of_run`` finds. Raises ``Refused``
-    naming who is at work already, and what ``of_run`` raises.
+    naming who is at work already, or a name that dbt cannot work with, and what
+    ``of_run`` raises.
     """
     to = database.target()
     connection = database.connect(to)
     try:
+        _require_usable_name(connection)
         with database.committed(connection):
             connection.execute(
                 "select set_config('application_name', %s, false)",
@@ -106,6 +112,17 @@ def open_session(
         raise
     console.header(task, str(to), run.run_id if run else None)
     return Session(console, to, connection)
+
+
+def _require_usable_name(connection: Connection) -> None:
+    """Raise ``Refused`` for a database's name that dbt writes into SQL unquoted."""
+    name = connection.info.dbname
+    if found := sorted(set(name) & set(_UNUSABLE)):
+        raise Refused(
+            f"the database {name} has {' and '.join(found)} in its name, which dbt "
+            "cannot work with. Nothing was changed. Rename the database, or name "
+            "another one with DATABASE_URL."
+        )
 
 
 def create_target(session: Session, how: Linkage | None = None) -> list[str]:
@@ -194,8 +211,8 @@ def audit(session: Session, name: str) -> AuditResult:
         require_landed(connection)
     connection.rollback()
     started = datetime.now(timezone.utc)
+    docs = _data_docs(run.run_id)
     with session.console.step(f"checking {name} tables") as step:
-        docs = settings.artifacts_home() / run.run_id / "data_docs"
         result = run_checkpoint(name, run_id=run.run_id, docs_dir=docs)
         record = ledger.StepRecord(
             rows=None,
@@ -216,6 +233,26 @@ def audit(session: Session, name: str) -> AuditResult:
             f"See {docs / 'index.html'}"
         )
     return result
+
+
+def _data_docs(run_id: str) -> Path:
+    """Make the folder of a run's Data Docs; raises ``Refused`` where that fails."""
+    folder = settings.artifacts_home() / run_id / "data_docs"
+    try:
+        Path.home()
+        folder.mkdir(parents=True, exist_ok=True)
+    except RuntimeError:
+        raise Refused(
+            "Great Expectations asks for the home folder of its user, and this one has "
+            "none. Nothing was checked. Set HOME to a folder and run the command again."
+        ) from None
+    except OSError as error:
+        raise Refused(
+            f"cannot make {folder} for the Data Docs: {error.strerror}. Nothing was "
+            "checked. Name a folder that you may write with CARRYOVER_ARTIFACTS and "
+            "run the command again."
+        ) from None
+    return folder
 
 
 def build(
@@ -428,7 +465,7 @@ def docs(session: Session) -> Path:
     """Write the dbt docs as one static page, and return its path."""
     with session.console.step("writing the dbt docs"):
         dbt.docs(session.target)
-    return settings.PROJECT_ROOT / "target" / "static_index.html"
+    return dbt.target_folder() / "static_index.html"
 
 
 def landed_run(session: Session) -> str:
