@@ -7,6 +7,7 @@ module only starts it with the right environment and turns failures into one sen
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,11 @@ from harness.errors import CheckFailed, HarnessError, Refused, one_line
 
 _BAD = {"error", "fail", "runtime error"}
 _SHOWN = 5
+#: What the server adds to its message, up to what dbt adds to that.
+_QUOTING = re.compile(
+    r"^\s*(DETAIL|CONTEXT):.*?(?=^\s*(HINT:|compiled code at)|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 class BuildFailed(HarnessError):
@@ -228,10 +234,15 @@ def _read(results: Sequence[Any]) -> BuildResult:
 def _finding(result: Any) -> Finding:
     return Finding(
         name=result.node.name,
-        said=one_line(result.message or result.status),
+        said=_said(str(result.message or result.status)),
         sql=getattr(result.node, "compiled_code", None),
     )
 
 
+def _said(message: str) -> str:
+    """What dbt said, without the server's DETAIL and CONTEXT: they quote rows."""
+    return one_line(_QUOTING.sub("", message))
+
+
 def _reason(outcome: Any) -> str:
-    return one_line(outcome.exception or "no reason given")
+    return _said(str(outcome.exception or "no reason given"))

@@ -22,13 +22,14 @@ from typing import Any
 import invoke.config
 import invoke.program
 import invoke.tasks
+import psycopg
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 
 from harness import settings, signals
 from harness.console import fit_streams
-from harness.database import all_closed, lost_connections_named
+from harness.database import all_closed, lost_connections_named, said_by
 from harness.errors import HarnessError, UsageError
 from harness.pipelines import MIGRATION, Pipeline, working_on
 
@@ -259,7 +260,19 @@ def _ended() -> Iterator[None]:
                 raise _stopped(number or signal.SIGINT, bool(opened)) from None
             if isinstance(error, HarnessError):
                 raise Exit(f"error: {error}", code=error.exit_code) from error
+            if isinstance(error, psycopg.Error):
+                # A traceback would print the server's DETAIL, which quotes rows.
+                raise Exit(_unexpected(error), code=HarnessError.exit_code) from error
             raise
+
+
+def _unexpected(error: psycopg.Error) -> str:
+    return (
+        f"error: the database refused a statement: {said_by(error)} (SQLSTATE "
+        f"{error.sqlstate}). What was not committed is rolled back, what was committed "
+        "stays. See what is done with ./inv status, and the statement in the server's "
+        "log."
+    )
 
 
 def _stopped(number: int, was_connected: bool) -> Exit:
