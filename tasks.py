@@ -151,8 +151,9 @@ def build(
     how = parse_linkage(linkage, merges=linkage_merge)
     session = stages.open_session(Console(), "build", exclusive=True)
     arguments = ["--select", *select.split()] if select else []
-    stages.build(session, arguments, how, with_unit_tests=unit_tests)
-    session.console.note("next: ./inv publish")
+    built = stages.build(session, arguments, how, with_unit_tests=unit_tests)
+    if not built.notes:
+        session.console.note("next: ./inv publish")
 
 
 @task(
@@ -768,10 +769,11 @@ def consolidate_build(
     """Build and test the dbt models that consolidate what is landed."""
     session = stages.open_session(Console(), "consolidate.build", exclusive=True)
     arguments = ["--select", *select.split()] if select else []
-    consolidation.build(session, arguments, with_unit_tests=unit_tests)
+    built = consolidation.build(session, arguments, with_unit_tests=unit_tests)
     if not select:
         consolidation.print_reconciliation(session)
-    session.console.note("next: ./inv consolidate.publish")
+    if not built.notes:
+        session.console.note("next: ./inv consolidate.publish")
 
 
 @task(pipeline=CONSOLIDATION, help={"json": "print the checks as JSON"})

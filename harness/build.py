@@ -48,7 +48,8 @@ class Finding:
 class BuildResult:
     """What a dbt build did: how many models and tests, and what wants attention.
 
-    ``skipped`` counts the nodes that did not run because of a failure.
+    ``skipped`` counts the nodes that did not run because of a failure; ``notes`` are
+    what the project's macros warn of.
     """
 
     models: int
@@ -56,6 +57,7 @@ class BuildResult:
     warnings: tuple[Finding, ...]
     failures: tuple[Finding, ...]
     skipped: int
+    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -76,14 +78,15 @@ def build(
     """
     _require_folders()
     kinds = [] if with_unit_tests else ["--exclude-resource-type", "unit_test"]
-    outcome = _invoke(to, ["build", *kinds, *arguments], on_progress)
+    notes: list[str] = []
+    outcome = _invoke(to, ["build", *kinds, *arguments], on_progress, notes)
     results = list(outcome.result or []) if outcome.exception is None else []
     if not results and not outcome.success:
         raise BuildFailed(
             f"dbt could not build: {_reason(outcome)}. The live tables were not "
             f"touched. Look into {_log()}, fix the cause and run: ./inv build"
         )
-    return _read(results)
+    return replace(_read(results), notes=tuple(notes))
 
 
 def docs(to: Target) -> None:
@@ -92,7 +95,7 @@ def docs(to: Target) -> None:
     Raises ``BuildFailed`` when dbt cannot write it, and what ``build`` refuses.
     """
     _require_folders()
-    outcome = _invoke(to, ["docs", "generate", "--static"], None)
+    outcome = _invoke(to, ["docs", "generate", "--static"], None, [])
     if not outcome.success:
         raise BuildFailed(
             f"dbt could not write its docs: {_reason(outcome)}. Nothing was changed. "
@@ -177,6 +180,7 @@ def _invoke(
     to: Target,
     arguments: list[str],
     on_progress: Callable[[int, int], None] | None,
+    notes: list[str],
 ) -> Any:
     from dbt.cli.main import dbtRunner
 
@@ -184,6 +188,8 @@ def _invoke(
 
     def follow(event: Any) -> None:
         nonlocal done
+        if event.info.name == "JinjaLogWarning":
+            notes.append(one_line(event.data.msg))
         total = getattr(event.data, "total", None)
         # The hooks count their own; threads report their nodes out of order.
         if on_progress is None or not total or "Hook" in event.info.name:

@@ -313,6 +313,8 @@ def build_models(
             step.detail += f", {counted(len(result.warnings), 'warning')}"
     for warning in result.warnings:
         session.console.warn(f"{warning.name}: {warning.said}")
+    for note in result.notes:
+        session.console.warn(note)
     dbt.require_built(result, command)
     return result
 

@@ -76,7 +76,8 @@ def test_a_trigger_that_quotes_the_row(
         world.back_up(connection)
     dump = tmp_path_factory.mktemp("dump") / "t.sql"
     dump.write_text(
-        "-- MySQL dump 10.13\nCREATE TABLE `t` (`id` int);\n-- Dump completed on 2024-01-01  0:00:00\n"
+        "-- MySQL dump 10.13\nCREATE TABLE `t` (`id` int);\n"
+        "-- Dump completed on 2024-01-01  0:00:00\n"
     )
     code = task(*(word.format(dump=dump) for word in argv))
     printed = capsys.readouterr()
