@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -37,7 +35,7 @@ from harness.bench import load as bench
 from harness.bench import policies as policies_bench
 from harness.bench import storage as storage_bench
 from harness.cli import file_argument, task
-from harness.console import Console
+from harness.console import Console, json_text
 from harness.cutover import commands as cutovers
 from harness.database import for_program
 from harness.errors import UsageError
@@ -46,6 +44,7 @@ from harness.load.dumps import require_dumps
 from harness.load.selection import parse_tables
 from harness.pipelines import CONSOLIDATION
 from harness.references import printing as references_printing
+from harness.rollback import choose as choose_rollback
 from harness.security import check as security_check_
 from harness.stages import Inputs
 from harness.storage import commands as storage
@@ -110,7 +109,7 @@ def load(
     session = stages.open_session(console, "load", names_run=False, exclusive=True)
     result = stages.load(session, inputs, selection)
     if json:
-        console.result(_as_json(status.load_report(result)))
+        console.result(json_text(status.load_report(result)))
         return
     console.table(
         ("table", "statements", "read", "loaded", "rejected", "coerced"),
@@ -148,7 +147,7 @@ def assess(
     console = Console(quiet=json)
     found = stages.assess(console, paths, selection)
     if json:
-        console.result(_as_json(as_dict(found)))
+        console.result(json_text(as_dict(found)))
     else:
         print_assessment(console, found)
     stages.require_loadable(found)
@@ -173,8 +172,9 @@ def build(
     how = parse_linkage(linkage, merges=linkage_merge)
     session = stages.open_session(Console(), "build", exclusive=True)
     arguments = ["--select", *select.split()] if select else []
-    stages.build(session, arguments, how, with_unit_tests=unit_tests)
-    session.console.note("next: ./inv publish")
+    built = stages.build(session, arguments, how, with_unit_tests=unit_tests)
+    if not built.notes:
+        session.console.note("next: ./inv publish")
 
 
 @task(
@@ -198,7 +198,7 @@ def linkage_(
         else comparing.of_marts(session)
     )
     if json:
-        console.result(_as_json(found.as_dict()))
+        console.result(json_text(found.as_dict()))
         return
     comparing.print_comparison(console, found)
 
@@ -270,8 +270,8 @@ def validate(
 @task(
     help={
         "execute": EXECUTE_HELP,
-        "run": "the run to take back; the newest that stands without it",
-        "force": "take rows as well that users changed since; the plan counts them",
+        "run": "the run to roll back, of either pipeline; else the newest published",
+        "force": "also remove rows that users changed since; the plan counts them",
     }
 )
 def rollback(
@@ -279,7 +279,10 @@ def rollback(
 ) -> None:
     """Take back exactly what a run published: rows, constraints, indexes."""
     session = stages.open_session(
-        Console(), "rollback", exclusive=execute, of_newest=True
+        Console(),
+        "rollback",
+        exclusive=execute,
+        of_run=lambda connection: choose_rollback(connection, run, force=force),
     )
     work = stages.run_rollback if execute else stages.plan_rollback
     done = work(session, run, force=force)
@@ -328,7 +331,7 @@ def backups(
     if drop:
         backups_.drop_backup(session, drop, execute=execute)
     elif json:
-        session.console.result(_as_json(backups_.backups_as_json(session)))
+        session.console.result(json_text(backups_.backups_as_json(session)))
     else:
         backups_.print_backups(session)
 
@@ -381,7 +384,7 @@ def metrics_(_: Context, run: str | None = None, json: bool = False) -> None:
     console = Console(quiet=json)
     session = stages.open_session(console, "metrics", names_run=False, of_newest=True)
     found = metrics.read_metrics(session.connection, run)
-    console.result(_as_json(found) if json else metrics.as_text(found))
+    console.result(json_text(found) if json else metrics.as_text(found))
 
 
 @task(help={"json": "print it as JSON"}, name="status")
@@ -390,7 +393,7 @@ def status_(_: Context, json: bool = False) -> None:
     console = Console(quiet=json)
     session = stages.open_session(console, "status", of_newest=True)
     found = status.read_status(session.connection)
-    console.result(_as_json(found.as_dict()) if json else found.as_text())
+    console.result(json_text(found.as_dict()) if json else found.as_text())
 
 
 @task(
@@ -567,7 +570,7 @@ def bench_load(
         to, console, rows=rows, repetitions=repetitions, any_server=any_server
     )
     if json:
-        console.result(_as_json(report.as_dict()))
+        console.result(json_text(report.as_dict()))
         return
     console.table(("what", "median", "in COPYs", "peak memory"), report.as_rows())
 
@@ -595,7 +598,7 @@ def legacy_references(
     root = Path(file_argument(path) or path)
     found = references.find(root, all_files=all_files, exclude=exclude)
     if json:
-        console.result(_as_json(references_printing.as_dict(found)))
+        console.result(json_text(references_printing.as_dict(found)))
     else:
         references_printing.print_references(console, found)
     references.require_none(found)
@@ -624,7 +627,7 @@ def bench_policies(
         to, console, messages=messages, repetitions=repetitions, any_server=any_server
     )
     if json:
-        console.result(_as_json(report.as_dict()))
+        console.result(json_text(report.as_dict()))
         return
     console.table(policies_bench.COLUMNS, report.as_rows())
 
@@ -652,7 +655,7 @@ def bench_storage(
         to, console, files=files, large_megabytes=large, repetitions=repetitions
     )
     if json:
-        console.result(_as_json(report.as_dict()))
+        console.result(json_text(report.as_dict()))
         return
     console.table(("what", "of", "plain", "storage.copy", "ratio"), report.as_rows())
     if report.skipped:
@@ -813,10 +816,11 @@ def consolidate_build(
     """Build and test the dbt models that consolidate what is landed."""
     session = stages.open_session(Console(), "consolidate.build", exclusive=True)
     arguments = ["--select", *select.split()] if select else []
-    consolidation.build(session, arguments, with_unit_tests=unit_tests)
+    built = consolidation.build(session, arguments, with_unit_tests=unit_tests)
     if not select:
         consolidation.print_reconciliation(session)
-    session.console.note("next: ./inv consolidate.publish")
+    if not built.notes:
+        session.console.note("next: ./inv consolidate.publish")
 
 
 @task(pipeline=CONSOLIDATION, help={"json": "print the checks as JSON"})
@@ -882,7 +886,7 @@ def security_check(_: Context, json: bool = False) -> None:
     session = stages.open_session(console, "security.check")
     found = consolidation.check_security(session, required=False)
     if json:
-        console.result(_as_json(found.as_dict()))
+        console.result(json_text(found.as_dict()))
     else:
         security_check_.print_check(console, found)
     security_check_.require(found)
@@ -893,7 +897,7 @@ def _preflight(task_name: str, *, as_json: bool) -> None:
     session = stages.open_session(console, task_name, names_run=False)
     found = preflights.run(session.connection, session.target)
     if as_json:
-        console.result(_as_json(found.as_dict()))
+        console.result(json_text(found.as_dict()))
     else:
         preflights.print_preflight(console, found)
     preflights.require(found)
@@ -914,7 +918,7 @@ def _validate(
         session, in_use=in_use, verify_dump=verify_dump, dumps=dumps
     )
     if as_json:
-        console.result(_as_json(validation.result))
+        console.result(json_text(validation.result))
     else:
         console.table(
             ("live table", *next(iter(validation.findings.values()))),
@@ -926,10 +930,6 @@ def _validate(
 
 def _target(name: str | None) -> database.Target:
     return database.of_embedded(name) if name else database.target()
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _run_all(*commands: list[str]) -> None:

@@ -7,18 +7,20 @@ module only starts it with the right environment and turns failures into one sen
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from harness import libpq, settings
+from harness import libpq, settings, signals
 from harness.database import Connection, Target
-from harness.errors import CheckFailed, HarnessError, UsageError, one_line
+from harness.errors import CheckFailed, HarnessError, Refused, UsageError, one_line
 
 #: The keywords of libpq that profiles.yml reads from a URL.
 _OF_PROFILE = (
@@ -34,6 +36,11 @@ _WITHOUT_EFFECT = frozenset(
 )
 _BAD = {"error", "fail", "runtime error"}
 _SHOWN = 5
+#: What the server adds to its message, up to what dbt adds to that.
+_QUOTING = re.compile(
+    r"^\s*(DETAIL|CONTEXT):.*?(?=^\s*(HINT:|compiled code at)|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 class BuildFailed(HarnessError):
@@ -53,7 +60,8 @@ class Finding:
 class BuildResult:
     """What a dbt build did: how many models and tests, and what wants attention.
 
-    ``skipped`` counts the nodes that did not run because of a failure.
+    ``skipped`` counts the nodes that did not run because of a failure; ``notes`` are
+    what the project's macros warn of.
     """
 
     models: int
@@ -61,6 +69,7 @@ class BuildResult:
     warnings: tuple[Finding, ...]
     failures: tuple[Finding, ...]
     skipped: int
+    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -78,31 +87,63 @@ def build(
 
     ``server`` is what ``database.server_identity`` says of the harness's connection:
     dbt builds nothing on another. ``on_progress`` gets the nodes done and in all.
-    Raises ``BuildFailed`` when dbt could not run, and ``UsageError`` when it cannot be
-    told how to reach the target; failed tests and models are in the result.
+    Raises ``BuildFailed`` when dbt could not run, ``UsageError`` when it cannot be told
+    how to reach the target and ``Refused`` when it has no folder to write in; failed
+    tests and models are in the result.
     """
+    _require_folders()
     kinds = [] if with_unit_tests else ["--exclude-resource-type", "unit_test"]
-    outcome = _invoke(to, ["build", *kinds, *arguments], on_progress, server)
+    notes: list[str] = []
+    outcome = _invoke(to, ["build", *kinds, *arguments], on_progress, notes, server)
     results = list(outcome.result or []) if outcome.exception is None else []
     if not results and not outcome.success:
         raise BuildFailed(
             f"dbt could not build: {_reason(outcome)}. The live tables were not "
-            "touched. Look into logs/dbt.log, mend the cause and run: ./inv build"
+            f"touched. Look into {_log()}, fix the cause and run: ./inv build"
         )
-    return _read(results)
+    return replace(_read(results), notes=tuple(notes))
 
 
 def docs(to: Target) -> None:
-    """Write the project's documentation as one page, ``target/static_index.html``.
+    """Write the project's documentation as one page into dbt's ``target_folder``.
 
-    Raises ``BuildFailed`` when dbt cannot write it.
+    Raises ``BuildFailed`` when dbt cannot write it, and what ``build`` refuses.
     """
-    outcome = _invoke(to, ["docs", "generate", "--static"], None)
+    _require_folders()
+    outcome = _invoke(to, ["docs", "generate", "--static"], None, [])
     if not outcome.success:
         raise BuildFailed(
             f"dbt could not write its docs: {_reason(outcome)}. Nothing was changed. "
             "Build first with: ./inv build"
         )
+
+
+def target_folder() -> Path:
+    """The folder in which dbt leaves what it makes."""
+    return _folder("DBT_TARGET_PATH", "target")
+
+
+def _log() -> Path:
+    log = _folder("DBT_LOG_PATH", "logs") / "dbt.log"
+    root = settings.PROJECT_ROOT
+    return log.relative_to(root) if log.is_relative_to(root) else log
+
+
+def _folder(variable: str, name: str) -> Path:
+    return Path(settings.PROJECT_ROOT, os.environ.get(variable) or name)
+
+
+def _require_folders() -> None:
+    """Raise ``Refused`` when dbt may not write its logs or what it compiles."""
+    for variable, name in (("DBT_LOG_PATH", "logs"), ("DBT_TARGET_PATH", "target")):
+        folder = _folder(variable, name)
+        standing = next(each for each in (folder, *folder.parents) if each.exists())
+        if not (standing.is_dir() and os.access(standing, os.W_OK | os.X_OK)):
+            raise Refused(
+                f"dbt writes into {folder}, which this user may not. Nothing was "
+                f"built. Name a folder that you may write with {variable} and run the "
+                "command again."
+            )
 
 
 def explained(connection: Connection, result: BuildResult) -> BuildResult:
@@ -145,7 +186,7 @@ def require_built(result: BuildResult, command: str = "./inv build") -> None:
         f"{len(result.failures)} models or tests failed in dbt build: {shown}"
         + (f"; and {more} more" if more > 0 else "")
         + (f" ({result.skipped} did not run because of it)" if result.skipped else "")
-        + ". The live tables were not touched. See logs/dbt.log, mend the cause and "
+        + f". The live tables were not touched. See {_log()}, fix the cause and "
         f"run: {command}"
     )
 
@@ -154,6 +195,7 @@ def _invoke(
     to: Target,
     arguments: list[str],
     on_progress: Callable[[int, int], None] | None,
+    notes: list[str],
     server: str = "",
 ) -> Any:
     from dbt.cli.main import dbtRunner
@@ -162,6 +204,8 @@ def _invoke(
 
     def follow(event: Any) -> None:
         nonlocal done
+        if event.info.name == "JinjaLogWarning":
+            notes.append(one_line(event.data.msg))
         total = getattr(event.data, "total", None)
         # The hooks count their own; threads report their nodes out of order.
         if on_progress is None or not total or "Hook" in event.info.name:
@@ -174,9 +218,14 @@ def _invoke(
     log = ["--log-level-file", "info", "--no-use-colors-file"]
     folders = ["--project-dir", root, "--profiles-dir", root]
     with _environment({**dbt_environment(to), "CARRYOVER_SERVER": server}):
-        return dbtRunner(callbacks=[follow]).invoke(
+        outcome = dbtRunner(callbacks=[follow]).invoke(
             [*arguments, *folders, *quiet, *log]
         )
+    # dbt keeps every exception, an interruption as well.
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
+    signals.check()
+    return outcome
 
 
 def dbt_environment(to: Target) -> dict[str, str]:
@@ -229,10 +278,15 @@ def _read(results: Sequence[Any]) -> BuildResult:
 def _finding(result: Any) -> Finding:
     return Finding(
         name=result.node.name,
-        said=one_line(result.message or result.status),
+        said=_said(str(result.message or result.status)),
         sql=getattr(result.node, "compiled_code", None),
     )
 
 
+def _said(message: str) -> str:
+    """What dbt said, without the server's DETAIL and CONTEXT: they quote rows."""
+    return one_line(_QUOTING.sub("", message))
+
+
 def _reason(outcome: Any) -> str:
-    return one_line(outcome.exception or "no reason given")
+    return _said(str(outcome.exception or "no reason given"))

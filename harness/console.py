@@ -8,12 +8,16 @@ the two streams and nothing else.
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TextIO
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, TextIO
 
 from harness.escaping import for_stream, visible_line
 
@@ -103,8 +107,10 @@ class Console:
             self.err.flush()
         try:
             yield step
-        except BaseException:
-            self._finish(step, "failed")
+        except BaseException as error:
+            ended = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            with suppress(OSError):  # a stream that is gone hides no other error
+                self._finish(step, ended)
             raise
         self._finish(step, step.detail or "done")
 
@@ -136,6 +142,28 @@ class Console:
 
 def _print(text: str, stream: TextIO) -> None:
     print(for_stream(text, stream), file=stream)
+
+
+def fit_streams() -> None:
+    """Let the two streams take any text: what one cannot encode is escaped.
+
+    A stream that is closed leads nowhere. Called once, before anything is opened that
+    could get the number of a closed stream.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, nowhere)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and (stream.errors or "").startswith("s"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def json_text(value: Any) -> str:
+    """Write a value as JSON that standard output can encode."""
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    return json.dumps(value, indent=2, ensure_ascii=not is_unicode, default=str)
 
 
 def _bar(done: int, total: int) -> str:

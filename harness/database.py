@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -18,7 +19,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import psycopg
 from psycopg import conninfo
 
-from harness import embedded, libpq, pooler, session_settings
+from harness import embedded, libpq, pooler, session_settings, signals
 from harness.errors import (
     ConnectionFailed,
     HarnessError,
@@ -29,6 +30,9 @@ from harness.errors import (
 from harness.queries import query
 
 Connection = psycopg.Connection[Any]
+
+#: The connections that were opened inside ``all_closed``.
+_opened: ContextVar[list[Connection] | None] = ContextVar("opened", default=None)
 
 #: PostgreSQL's own variables, as libpq reads them, by the keyword that each stands for.
 PG_VARIABLES = {
@@ -162,6 +166,8 @@ def connect(to: Target | None = None, *, autocommit: bool = False) -> Connection
         except BaseException:
             connection.close()
             raise
+    if (opened := _opened.get()) is not None:
+        opened.append(connection)
     return connection
 
 
@@ -240,7 +246,8 @@ def committed(connection: Connection) -> Iterator[None]:
         take_back(connection)
         raise
     try:
-        connection.commit()
+        with signals.deferred():
+            connection.commit()
     except psycopg.Error as error:
         take_back(connection)
         if not is_lost(error):
@@ -251,6 +258,22 @@ def committed(connection: Connection) -> Iterator[None]:
             "See which with ./inv status, then run the command again: what is done is "
             "not done twice."
         ) from error
+
+
+@contextmanager
+def all_closed() -> Iterator[list[Connection]]:
+    """Close in the end every connection that is opened inside; gives all of them.
+
+    The server rolls back what they have not committed.
+    """
+    opened: list[Connection] = []
+    token = _opened.set(opened)
+    try:
+        yield opened
+    finally:
+        _opened.reset(token)
+        for connection in opened:
+            connection.close()
 
 
 def take_back(connection: Connection) -> None:

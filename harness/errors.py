@@ -3,7 +3,8 @@
 Owns ``HarnessError`` and the conditions that several rooms share; a condition that
 belongs to one room is declared there. ``tasks.py`` catches ``HarnessError`` and nothing
 else, prints its one sentence and exits with its code. Exit codes, as ``DESIGN`` has
-them: 0 done, 1 unexpected, 2 usage, 3 a check failed, 4 refused, 130 interrupted.
+them: 0 done, 1 unexpected, 2 usage, 3 a check failed, 4 refused, 130 interrupted (and
+143, 129 by the other signals of ``harness.signals``).
 """
 
 from __future__ import annotations

@@ -285,6 +285,17 @@ def newest_pipeline(connection: Connection) -> pipelines.Pipeline:
     return pipelines.PIPELINES[runs[0].pipeline] if runs else pipelines.MIGRATION
 
 
+def pipeline_of(connection: Connection, run_id: str) -> pipelines.Pipeline:
+    """The pipeline of a run that the ledger has."""
+    row = connection.execute(
+        sql.SQL("select pipeline from {} where run_id = %s").format(_table("runs")),
+        [run_id],
+    ).fetchone()
+    if row is None:
+        raise KeyError(run_id)
+    return pipelines.PIPELINES[row[0]]
+
+
 def recent_runs(connection: Connection, count: int = 10) -> Sequence[Run]:
     """List the newest runs first."""
     if not exists(connection):

@@ -127,7 +127,7 @@ def _begin(connection: Connection, run_id: str | None, *, force: bool) -> str:
     locks.limit_waiting(connection)
     hashing.fix_session(connection)
     ledger.take_lock(connection)
-    chosen = _choose(connection, run_id, force=force)
+    chosen = choose(connection, run_id, force=force)
     ledger.ensure(connection)
     ledger.require_live_schema(connection)
     target.require_tables(connection)
@@ -221,11 +221,11 @@ def _rollback(connection: Connection, run_id: str | None, *, force: bool) -> Rol
     return done
 
 
-def _choose(connection: Connection, run_id: str | None, *, force: bool) -> str:
+def choose(connection: Connection, run_id: str | None, *, force: bool) -> str:
     """Find the run to roll back; of those that are whole only the newest may go.
 
-    A run of which an earlier rollback left rows is open to another one: by its id, with
-    ``force``, or when no other run has published rows.
+    It may be of either pipeline. A run of which an earlier rollback left rows is open
+    to another one: by its id, with ``force``, or when no other run has published rows.
     """
     if not ledger.exists(connection):
         raise Refused("nothing was published in this database: there is no ledger.")

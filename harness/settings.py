@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from harness.errors import UsageError
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = PROJECT_ROOT / "samples"
 
@@ -44,6 +46,16 @@ LEGACY_TABLES: tuple[str, ...] = (
     "chat_sessions",
     "chat_messages",
 )
+
+_SCHEMA_VARIABLES = (
+    "CARRYOVER_SCHEMA_PREFIX",
+    "CARRYOVER_LIVE_SCHEMA",
+    "CARRYOVER_LEGACY_SCHEMA",
+)
+#: What some statement of dbt, of a driver or of ours would read as its own syntax.
+_UNUSABLE = "\"'%\\"
+#: The longest name that PostgreSQL keeps whole.
+_NAME_BYTES = 63
 
 #: Landed when the dump has them: they name the people of a rehearsal target.
 OPTIONAL_TABLES: tuple[str, ...] = ("buyer", "stylist")
@@ -134,6 +146,50 @@ def cutover_schema() -> str:
 def security_schema() -> str:
     """The schema of the functions that policies and triggers call; no API shows it."""
     return schema_prefix() + "chat_private"
+
+
+def own_schemas() -> tuple[str, ...]:
+    """Every schema that Carryover makes."""
+    return (
+        staging_schema(),
+        transform_schema(),
+        marts_schema(),
+        consolidated_schema(),
+        ledger_schema(),
+        backup_schema(),
+        archive_schema(),
+        cutover_schema(),
+        security_schema(),
+    )
+
+
+def require_names() -> None:
+    """Raise ``UsageError`` for a schema's name that cannot be worked with.
+
+    Neither dbt nor pg_dump takes every name that PostgreSQL does, and the schemas of
+    PostgreSQL itself and our own are no application's.
+    """
+    for variable in _SCHEMA_VARIABLES:
+        name = os.environ.get(variable, "")
+        if fault := _fault(variable, name):
+            raise UsageError(
+                f"{variable} is {name!r}, {fault}. Nothing was changed. Set it to "
+                "another name, or unset it, and run the command again."
+            )
+
+
+def _fault(variable: str, name: str) -> str | None:
+    is_prefix = variable == "CARRYOVER_SCHEMA_PREFIX"
+    names = own_schemas() if is_prefix else (name,)
+    if any(len(each.encode()) > _NAME_BYTES for each in names):
+        return f"which makes a schema's name longer than {_NAME_BYTES} bytes"
+    if found := sorted({c for c in name if c in _UNUSABLE or not c.isprintable()}):
+        return f"and a schema's name here may not hold {' '.join(map(repr, found))}"
+    if name.startswith("pg_") or name == "information_schema":
+        return "and such names are those of PostgreSQL's own schemas"
+    if not is_prefix and name in own_schemas():
+        return "which is a schema of Carryover's own"
+    return None
 
 
 def legacy_landing(table: str) -> str:

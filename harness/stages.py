@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -49,6 +49,10 @@ _NAMED = 3
 _NAMED_TABLES = 6
 
 
+#: What no database's name may hold: dbt's own SQL would end at it.
+_UNUSABLE = "\"'%"
+
+
 class LoadFailed(HarnessError):
     """The database refused what was to be landed; nothing was changed."""
 
@@ -82,18 +86,21 @@ def open_session(
     names_run: bool = True,
     exclusive: bool = False,
     of_newest: bool = False,
+    of_run: Callable[[Connection], str] | None = None,
 ) -> Session:
     """Connect to the target and print the header; the run is that which is landed.
 
     ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
     one on this database. ``of_newest`` is for tasks of both pipelines: they work on the
-    one whose run is the newest here. Raises ``Refused`` naming who is at work already,
-    and when an exclusive task may not write.
+    one whose run is the newest here, or whose run ``of_run`` finds. Raises ``Refused``
+    naming who is at work already, when an exclusive task may not write, or for a name
+    that dbt cannot work with, and what ``of_run`` raises.
     """
     to = database.target()
     connection = database.connect(to)
     to = database.resolved(to, connection)
     try:
+        _require_usable_name(connection)
         if exclusive:
             database.require_writable(connection, to)
         with database.committed(connection):
@@ -105,6 +112,8 @@ def open_session(
                 ledger.take_lock(connection, for_session=True)
         if of_newest:
             pipelines.work_on(ledger.newest_pipeline(connection))
+        if of_run:
+            pipelines.work_on(ledger.pipeline_of(connection, of_run(connection)))
         run = ledger.find_current_run(connection) if names_run else None
         connection.rollback()
     except BaseException:
@@ -112,6 +121,17 @@ def open_session(
         raise
     console.header(task, str(to), run.run_id if run else None)
     return Session(console, to, connection)
+
+
+def _require_usable_name(connection: Connection) -> None:
+    """Raise ``Refused`` for a database's name that dbt writes into SQL unquoted."""
+    name = connection.info.dbname
+    if found := sorted(set(name) & set(_UNUSABLE)):
+        raise Refused(
+            f"the database {name} has {' and '.join(found)} in its name, which dbt "
+            "cannot work with. Nothing was changed. Rename the database, or name "
+            "another one with DATABASE_URL."
+        )
 
 
 def create_target(session: Session, how: Linkage | None = None) -> list[str]:
@@ -201,8 +221,8 @@ def audit(session: Session, name: str) -> AuditResult:
         require_landed(connection)
     connection.rollback()
     started = datetime.now(timezone.utc)
+    docs = _data_docs(run.run_id)
     with session.console.step(f"checking {name} tables") as step:
-        docs = settings.artifacts_home() / run.run_id / "data_docs"
         result = run_checkpoint(
             name, run_id=run.run_id, docs_dir=docs, to=session.target
         )
@@ -225,6 +245,26 @@ def audit(session: Session, name: str) -> AuditResult:
             f"See {docs / 'index.html'}"
         )
     return result
+
+
+def _data_docs(run_id: str) -> Path:
+    """Make the folder of a run's Data Docs; raises ``Refused`` where that fails."""
+    folder = settings.artifacts_home() / run_id / "data_docs"
+    try:
+        Path.home()
+        folder.mkdir(parents=True, exist_ok=True)
+    except RuntimeError:
+        raise Refused(
+            "Great Expectations asks for the home folder of its user, and this one has "
+            "none. Nothing was checked. Set HOME to a folder and run the command again."
+        ) from None
+    except OSError as error:
+        raise Refused(
+            f"cannot make {folder} for the Data Docs: {error.strerror}. Nothing was "
+            "checked. Name a folder that you may write with CARRYOVER_ARTIFACTS and "
+            "run the command again."
+        ) from None
+    return folder
 
 
 def build(
@@ -286,6 +326,8 @@ def build_models(
             step.detail += f", {counted(len(result.warnings), 'warning')}"
     for warning in result.warnings:
         session.console.warn(f"{warning.name}: {warning.said}")
+    for note in result.notes:
+        session.console.warn(note)
     dbt.require_built(result, command)
     return result
 
@@ -453,7 +495,7 @@ def docs(session: Session) -> Path:
     """Write the dbt docs as one static page, and return its path."""
     with session.console.step("writing the dbt docs"):
         dbt.docs(session.target)
-    return settings.PROJECT_ROOT / "target" / "static_index.html"
+    return dbt.target_folder() / "static_index.html"
 
 
 def landed_run(session: Session) -> str:

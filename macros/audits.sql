@@ -133,27 +133,33 @@
 {% macro nodes_touched_by(selected) -%}
     {%- set touched = {} -%}
     {%- for node_id in selected -%} {%- do touched.update({node_id: true}) -%} {%- endfor -%}
-    {%- set rebuilt = namespace(ids=[], grew=true) -%}
+    {%- set rebuilt = [] -%}
     {%- for node_id, node in audited_nodes().items() if node_id in touched -%}
-        {%- if node.resource_type != 'test' -%}
-            {%- do rebuilt.ids.append(node_id) -%}
-        {%- endif -%}
+        {%- if node.resource_type != 'test' -%} {%- do rebuilt.append(node_id) -%} {%- endif -%}
     {%- endfor -%}
-    {%- for _ in graph.nodes if rebuilt.grew -%}
-        {%- set rebuilt.grew = false -%}
-        {%- for node_id, node in audited_nodes().items()
-            if node.config.materialized == 'view'
-            and node_id not in rebuilt.ids
-            and reads_one_of(node, rebuilt.ids) -%}
-            {%- do rebuilt.ids.append(node_id) -%}
-            {%- set rebuilt.grew = true -%}
-        {%- endfor -%}
-    {%- endfor -%}
+    {%- set read = with_views_on(rebuilt) -%}
     {%- for node_id, node in audited_nodes().items()
-        if node.resource_type == 'test' and reads_one_of(node, rebuilt.ids) -%}
+        if node.resource_type == 'test' and reads_one_of(node, read) -%}
         {%- do touched.update({node_id: true}) -%}
     {%- endfor -%}
     {{ return(touched | list) }}
+{%- endmacro %}
+
+
+{#- These nodes, and the views that read one of them, directly or through views. -#}
+{% macro with_views_on(node_ids) -%}
+    {%- set found = namespace(ids=node_ids | list, grew=true) -%}
+    {%- for _ in graph.nodes if found.grew -%}
+        {%- set found.grew = false -%}
+        {%- for node_id, node in audited_nodes().items()
+            if node.config.materialized == 'view'
+            and node_id not in found.ids
+            and reads_one_of(node, found.ids) -%}
+            {%- do found.ids.append(node_id) -%}
+            {%- set found.grew = true -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found.ids) }}
 {%- endmacro %}
 
 

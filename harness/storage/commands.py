@@ -154,8 +154,8 @@ def _verify(work: Work, *, as_json: bool) -> None:
     if found.access and found.access.faults:
         raise CheckFailed(
             f"{counted(len(found.access.faults), 'attempt')} to read or write copies "
-            f"went otherwise than they must: {found.access.faults[0]}. Nothing was "
-            "changed. Mend the policies of storage.objects and run: "
+            f"went otherwise than they must: {found.access.faults[0]}. The copies "
+            "are left as they are. Fix the policies of storage.objects and run: "
             "./inv storage.verify"
         )
     if found.not_copied:
@@ -194,8 +194,12 @@ def _switch(work: Work, *, execute: bool, as_json: bool) -> None:
         if count:
             console.warn(f"{counted(count, 'row')} left as they are: {why}")
     finish(work, done.as_dict(), as_json=as_json, writes=execute)
-    after = "storage.clean" if execute else "storage.switch --execute"
-    console.note(f"next: ./inv {after}")
+    if not execute:
+        console.note("next: ./inv storage.switch --execute")
+    elif done.not_verified:
+        console.note(f"next: {switching.COPY_AND_VERIFY}, and switch again")
+    else:
+        console.note("next: ./inv storage.clean")
 
 
 def rollback(pipeline: str | None, *, execute: bool, as_json: bool) -> None:

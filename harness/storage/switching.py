@@ -28,6 +28,7 @@ from harness import (
     target,
     triggers,
 )
+from harness.console import counted
 from harness.database import Connection, committed, said_by, take_back
 from harness.errors import HarnessError, Refused
 from harness.live_values import as_text, from_text
@@ -40,6 +41,10 @@ _FILLED = {
     "file_name": "coalesce(nullif(live.file_name, ''), switching.file_name)",
     "file_size": "coalesce(nullif(live.file_size, 0), switching.size)",
 }
+
+
+#: What makes copies that rows may name.
+COPY_AND_VERIFY = "./inv storage.copy --execute, then ./inv storage.verify"
 
 
 class SwitchFailed(HarnessError):
@@ -102,14 +107,15 @@ def switch(
 ) -> Switch:
     """Let live rows name the copies; without ``execute`` it is taken back again.
 
-    Raises ``Refused`` when the application does not let go of the table and
-    ``SwitchFailed`` when the database refuses.
+    Raises ``Refused`` when no copy is verified or the application does not let go of
+    the table, and ``SwitchFailed`` when the database refuses.
     """
 
     def attempt() -> Switch:
         started = datetime.now(timezone.utc)
         with _transaction(connection, execute=execute):
             done = _switch(connection, run_id, referring, bucket)
+            _require_verified(done)
             record = ledger.StepRecord(rows=done.rows, detail=done.as_dict())
             ledger.add_step(connection, run_id, "storage.switch", started, record)
         return done
@@ -141,6 +147,16 @@ def restore(
     with _explained("rollback"):
         return locks.retried(
             connection, attempt, tables=[referring.table], on_wait=on_wait
+        )
+
+
+def _require_verified(done: Switch) -> None:
+    """Raise ``Refused`` when there is something to switch, and no copy to switch to."""
+    if done.not_verified and not done.rows:
+        raise Refused(
+            f"none of {counted(done.not_verified, 'reference')} can be switched: their "
+            "copies are not verified. Nothing was changed. Copy and verify first: "
+            f"{COPY_AND_VERIFY}"
         )
 
 

@@ -6,7 +6,6 @@ task ends.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -17,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from harness import ledger, pipelines, settings, stages
-from harness.console import Console
+from harness.console import Console, json_text
 from harness.database import Connection, committed
 from harness.errors import Refused, UsageError
 from harness.queries import query
@@ -198,4 +197,4 @@ def finish(
 
 def print_json(console: Console, value: Any) -> None:
     """Print a result as JSON."""
-    console.result(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    console.result(json_text(value))

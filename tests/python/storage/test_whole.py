@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from invoke.exceptions import Exit
 
+import tasks
 from harness.console import Step
 from harness.database import Connection
 from harness.errors import Refused
@@ -151,6 +152,50 @@ def test_sources_go_only_when_everything_is_verified_and_switched(
     assert run("clean", capsys, execute=True)["removed"]["files"] == 0
     refused(lambda: run("rollback", capsys, execute=True), "are the only ones")
     assert len(names(stores[world.TARGET])) == files.mapped
+
+
+@pytest.mark.parametrize("execute", [True, False])
+def test_nothing_is_switched_to_copies_that_are_not_verified(
+    places: Places,
+    connection: Connection,
+    capsys: pytest.CaptureFixture[str],
+    execute: bool,
+) -> None:
+    files = world.make(connection, 12)
+    fill(places, files)
+    before = world.rows(connection)
+    plan(places, capsys)
+    refused(
+        lambda: run("switch", capsys, execute=execute), "storage.copy --execute, then"
+    )
+    run("copy", capsys, execute=True)
+    refused(lambda: run("switch", capsys, execute=execute), "copies are not verified")
+    assert world.rows(connection) == before
+    steps = connection.execute(
+        "select count(*) from carryover.steps where step = 'storage.switch'"
+    ).fetchone()
+    connection.rollback()
+    assert steps == (0,)
+    run("verify", capsys)
+    assert run("switch", capsys, execute=execute)["switched"]["rows"] == files.messages
+
+
+def test_a_switch_of_some_is_told_to_copy_the_others(
+    places: Places, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = world.make(connection, 12)
+    fill(places, files)
+    plan(places, capsys)
+    run("copy", capsys, execute=True)
+    run("verify", capsys)
+    connection.execute(
+        "update carryover.storage_files set status = 'copied' where file_id ="
+        " (select min(file_id) from carryover.storage_references)"
+    ).connection.commit()
+    tasks.namespace["storage.switch"].body(None, execute=True)
+    err = capsys.readouterr().err
+    assert "next: ./inv storage.copy --execute, then ./inv storage.verify" in err
+    assert "storage.clean" not in err
 
 
 def refused(work: Callable[[], object], words: str) -> None:
