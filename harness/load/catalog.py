@@ -271,7 +271,11 @@ def _is_harmless(tokens: Sequence[Token], at: int) -> bool:
     if tokens[at].is_word("RENAME"):
         return follower is not None and follower.is_word("INDEX", "KEY")
     if tokens[at].is_word("ADD", "DROP"):
-        return follower is not None and follower.is_word(*_HARMLESS_ADDITIONS)
+        if follower is None or follower.is_word(*_HARMLESS_ADDITIONS):
+            return follower is not None
+        behind = tokens[at + 2 : at + 3]
+        is_key = any(token.is_word("KEY", "INDEX", "UNIQUE") for token in behind)
+        return follower.kind == "word" and is_key
     if tokens[at].is_word("MODIFY"):
         rest = tokens[at:]
         return not any(token.is_word("FIRST", "AFTER") for token in rest)

@@ -13,9 +13,13 @@ from harness.load.errors import Place, Unreadable
 _SIGNED = re.compile(
     rb"-- ((?:MySQL|MariaDB) dump .*|Dump created by MySQL pump utility.*)"
 )
+#: A whole trailer needs no line end: what it signs stands before it. A trailer cut
+#: short is none, so that what is behind it is known to be missing.
 _TRAILER = re.compile(
-    rb"-- Dump (?:completed(?: on \d{4}-\d\d-\d\d(?: +\d+:\d\d:\d\d)?)?|end time: .+)"
-    rb"\s*\n"
+    rb"-- Dump (?:completed(?: on \d{4}-\d\d-\d\d +\d+:\d\d:\d\d)?"
+    rb"|completed on \d{4}-\d\d-\d\d(?=\s*\n)"
+    rb"|end time: (?:.+(?=\n)|.+ \d+:\d\d:\d\d \d{4}))"
+    rb"[\s\x1a]*"
 )
 _UNSIGNED = re.compile(rb"-- ((?:phpMyAdmin|Adminer|HeidiSQL|Sequel \S+|TablePlus).*)")
 _SERVER = re.compile(rb"-- Server version:?\s+(\S+)")
