@@ -48,10 +48,11 @@ class Unreadable(Exception):
     """Something at ``position`` of the bytes at hand that has no exact reading.
 
     Never leaves the reader, which knows the line and the offset and raises a
-    ``DumpError`` in its place.
+    ``DumpError`` in its place. ``advice`` is what to do about this very cause.
     """
 
-    def __init__(self, what: str, position: int) -> None:
+    def __init__(self, what: str, position: int, advice: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.position = position
+        self.advice = advice

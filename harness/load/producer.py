@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from harness.load.errors import Place, Unreadable
+from harness.load.foreign import MYSQL_ONLY
 
 #: Producers that sign the end of their dumps when they sign its beginning.
 _SIGNED = re.compile(
@@ -56,7 +57,7 @@ class Producer:
         ):
             self.name += f", server {_text(server[1])}"
         elif (other := _NOT_MYSQL.match(line)) and self.name is None:
-            raise Unreadable(f"a dump of {_text(other[1])}", at)
+            raise Unreadable(f"a dump of {_text(other[1])}", at, MYSQL_ONLY)
 
 
 def _text(found: bytes) -> str:
