@@ -158,6 +158,7 @@ class LoadReader:
     def _dump(self, dump: Dump) -> Iterator[Event]:
         """Read the parts of one dump and enter it in the outcome."""
         _check_whole(dump, self._catalog)
+        self.outcome.summary.warnings.extend(dump.warnings)
         _warn_of_uncounted(dump, self._catalog, self.outcome.summary)
         first, counted = self._done, DumpSummary()
         files: list[tuple[str, str]] = []
