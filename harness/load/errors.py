@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from harness.errors import InputError
 
+#: How the parts of one file are loaded as what they were.
+CAT = "cat PART* | ./inv load --dump -"
+
 
 class Place(NamedTuple):
     """A place in the decompressed stream: the line from 1, the byte offset from 0."""

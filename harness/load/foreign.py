@@ -6,8 +6,6 @@ Owns the beginnings of other formats and the advice that fits each. Pure: no I/O
 from __future__ import annotations
 
 import re
-import tarfile
-from contextlib import suppress
 from typing import NamedTuple
 
 #: How much of a file's beginning is looked at, in bytes.
@@ -142,14 +140,6 @@ def find_foreign(data: bytes) -> Foreign | None:
     """What stands where a statement should begin; ``None`` when it is not known."""
     head = data[:HEAD_BYTES]
     return next((foreign for pattern, foreign in _TEXTS if pattern.match(head)), None)
-
-
-def is_tar(head: bytes) -> bool:
-    """Whether this is the first block of a tar archive: its checksum says so."""
-    with suppress(tarfile.HeaderError):
-        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
-        return True
-    return False
 
 
 def _utf16(head: bytes) -> str | None:

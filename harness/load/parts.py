@@ -166,6 +166,12 @@ class LoadReader:
             with open_dump(part.path, self._progress(), name=part.name) as source:
                 chunks = source.chunks()
                 start = next(chunks, b"")
+                if not start and source.bytes_read and not part.may_be_empty:
+                    raise DumpError(
+                        f"{part.name} is compressed and holds nothing. Nothing was "
+                        "loaded. The command before the pipe failed: run it without "
+                        "the pipe to see why, and make the dump again."
+                    )
                 if start or not part.may_be_empty:
                     yield from self._part(dump, part, chain([start], chunks), counted)
                 self._done += source.bytes_read
