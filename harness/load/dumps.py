@@ -78,6 +78,12 @@ class Dump:
     uncounted: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def is_one_file(self) -> bool:
+        """Whether it is one file that can be opened again, no standard input."""
+        paths = [part.path for part in self.parts]
+        return len(paths) == 1 and not self.is_finished and STANDARD_INPUT not in paths
+
 
 def require_dumps(paths: Sequence[str]) -> list[str]:
     """Return the ``--dump`` arguments; raises ``UsageError`` when there is none."""

@@ -85,6 +85,8 @@ class Inserts:
             self._skip(delimiter)
             return
         if head is None:
+            if self._window.at_end and delimiter not in data[at:]:
+                raise Incomplete("a statement")
             raise Unreadable(self._no_rows(data, at), at)
         insert = self._insert(head, database, name, delimiter)
         count = self._summary.counts.setdefault(name, TableCount())

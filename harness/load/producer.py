@@ -25,6 +25,23 @@ _TRAILER = re.compile(
 _UNSIGNED = re.compile(rb"-- ((?:phpMyAdmin|Adminer|HeidiSQL|Sequel \S+|TablePlus).*)")
 _SERVER = re.compile(rb"-- Server version:?\s+(\S+)")
 _NOT_MYSQL = re.compile(rb"-- (PostgreSQL|SQLite|Oracle|SQL Server)\b.*", re.IGNORECASE)
+#: Longer than any trailer with what may be behind it, in bytes.
+TAIL_BYTES = 256
+_HEAD_BYTES = 1 << 12
+
+
+def has_header(head: bytes) -> bool:
+    """Whether a dump begins here that signs its end."""
+    lines = head[:_HEAD_BYTES].splitlines()
+    return any(map(_SIGNED.match, lines))
+
+
+def has_trailer(tail: bytes) -> bool:
+    """Whether a dump's bytes end with the line that signs its end.
+
+    Other lines without a statement may follow, as a client writes them.
+    """
+    return any(map(_TRAILER.fullmatch, tail.splitlines(keepends=True)))
 
 
 class Producer:

@@ -17,7 +17,7 @@ from pathlib import PurePath
 
 from harness.load.catalog import Catalog
 from harness.load.charsets import client_decoder
-from harness.load.errors import DumpError, Incomplete, Place, Unreadable
+from harness.load.errors import CAT, DumpError, Incomplete, Place, Unreadable
 from harness.load.events import DumpSummary, Event, TableCount, TableFound
 from harness.load.foreign import HEAD_BYTES, find_binary, find_foreign
 from harness.load.inserts import Inserts
@@ -411,7 +411,9 @@ class DumpReader:
         line, offset = self._place(len(self._window.data))
         return DumpError(
             f"{self._name} is cut short: it ends {how}, at line {line}, byte {offset}. "
-            "Nothing was loaded. Make the dump again, or copy the file again.",
+            "Nothing was loaded. Make the dump again, or copy the file again. Of a "
+            "split dump give every part, in their order: --dump PART --dump PART, "
+            f"or {CAT}",
             line=line,
             byte_offset=offset,
         )
