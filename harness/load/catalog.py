@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from harness.load.errors import Unreadable
 from harness.load.lexer import Token
@@ -90,6 +91,8 @@ class Catalog:
         #: Triggers, routines and events by kind; what they insert is no data.
         self.routines: Counter[str] = Counter()
         self._spelled: dict[str, str] = {}
+        #: The database that rows named for a table created without one.
+        self._adopted: str | None = None
         #: The wanted tables that rows were read for.
         self.filled: set[str] = set()
         #: The tables that a trigger stands on, and its name.
@@ -146,7 +149,8 @@ class Catalog:
             raise Unreadable(what, tokens[at].start)
         known = self.tables.get(key)
         if known is not None and known.database != database:
-            raise Unreadable(_second(name, known.database, database), tokens[at].start)
+            what, start = f"a second table {name}", tokens[at].start
+            raise second_database(what, known.database, database, start)
         if key in self.filled:
             if tokens[at - 1].is_word("EXISTS"):
                 return
@@ -177,6 +181,22 @@ class Catalog:
                 _, table, _ = qualified_name(tokens, index + 1)
                 self.triggered.setdefault(table.lower(), name)
                 return
+
+    def has_rows_of(self, name: str, database: str | None, *, is_named: bool) -> bool:
+        """Whether rows of ``database`` are those of the table that is known.
+
+        A table that was created without a database, and has no rows yet, is of the
+        database that its INSERT itself names: DBeaver writes so.
+        """
+        table = self.tables[name]
+        if database is None or table.database == database:
+            return True
+        is_open = is_named and table.database is None and name not in self.filled
+        if not is_open or self._adopted not in (None, database):
+            return False
+        self._adopted = database
+        self.tables[name] = replace(table, database=database)
+        return True
 
     def drop(self, tokens: Sequence[Token]) -> None:
         """``DROP`` of a table, a view or a database; other drops change no rows."""
@@ -238,11 +258,15 @@ class Catalog:
             raise Unreadable(what, token.start)
 
 
-def _second(name: str, first: str | None, second: str | None) -> str:
-    return (
-        f"a second table {name} (database {second or 'unnamed'}; the first is in "
-        f"{first or 'unnamed'})"
-    )
+def second_database(
+    what: str, first: str | None, second: str | None, position: int
+) -> Unreadable:
+    """The refusal of one table's name, or of its rows, in two databases."""
+    where = f"(database {second or 'unnamed'}; the first is in {first or 'unnamed'})"
+    named = [f"mysqldump {database}" for database in (second, first) if database]
+    way = ", or ".join(named)
+    advice = f"The rows of one database are carried; dump one database: {way}"
+    return Unreadable(f"{what} {where}", position, advice)
 
 
 def _find(tokens: Sequence[Token], words: Sequence[str]) -> int | None:
@@ -271,7 +295,11 @@ def _is_harmless(tokens: Sequence[Token], at: int) -> bool:
     if tokens[at].is_word("RENAME"):
         return follower is not None and follower.is_word("INDEX", "KEY")
     if tokens[at].is_word("ADD", "DROP"):
-        return follower is not None and follower.is_word(*_HARMLESS_ADDITIONS)
+        if follower is None or follower.is_word(*_HARMLESS_ADDITIONS):
+            return follower is not None
+        behind = tokens[at + 2 : at + 3]
+        is_key = any(token.is_word("KEY", "INDEX", "UNIQUE") for token in behind)
+        return follower.kind == "word" and is_key
     if tokens[at].is_word("MODIFY"):
         rest = tokens[at:]
         return not any(token.is_word("FIRST", "AFTER") for token in rest)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import bz2
 import importlib
 import lzma
+import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from harness.load.errors import DumpError
+from harness.load.archives import is_tar, only_member
+from harness.load.errors import CAT, DumpError
 
 _PIECE_BYTES = 1 << 18
 #: What zstd says of a frame whose window is larger than it accepts unasked.
@@ -93,30 +95,56 @@ _FORMATS: tuple[tuple[bytes, str, Callable[[], _Codec]], ...] = (
     *((bytes([low]) + b"\x2a\x4d\x18", "Zstandard", _zstandard) for low in _SKIPPABLE),
 )
 _ARCHIVES = ((b"PK\x03\x04", "zip", "unzip -p"), (b"7z\xbc\xaf", "7z", "7z x -so"))
+#: How many layers are taken off: .sql.gz in .tar.gz has three.
+_MOST_LAYERS = 4
 
 
 def decompressed(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
     """Yield the bytes that a stream stands for, in pieces; plain bytes as they are.
 
-    ``name`` is what errors call the file. Raises ``DumpError`` when the compressed
-    stream is cut short, is damaged or is an archive.
+    What is compressed twice, or is the one file in a tar archive, is unpacked as well.
+    ``name`` is what errors call the file. Raises ``DumpError`` when a compressed stream
+    is cut short, is damaged, or is an archive that holds no single dump.
     """
-    rest = iter(blocks)
-    first = next(rest, b"")
+    stream = iter(blocks)
+    for _ in range(_MOST_LAYERS):
+        first, stream = _begun(stream)
+        layer = _layer(first, stream, name)
+        if layer is None:
+            return stream
+        stream = layer
+    raise DumpError(
+        f"{name} is compressed more than {_MOST_LAYERS} times. Nothing was loaded. "
+        "Unpack it, and load what comes of it."
+    )
+
+
+def _begun(stream: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes of a stream, enough to know its format, and the whole of it."""
+    first = next(stream, b"")
+    while 0 < len(first) < tarfile.BLOCKSIZE and (more := next(stream, b"")):
+        first += more
+    return first, _chain(first, stream)
+
+
+def _layer(first: bytes, stream: Iterator[bytes], name: str) -> Iterator[bytes] | None:
+    """The stream without its outermost layer; ``None`` when it has none."""
     for magic, archive, command in _ARCHIVES:
         if first.startswith(magic):
             raise DumpError(
                 f"{name} is a {archive} archive. Nothing was loaded. "
                 f"Pipe it: {command} {name} | ./inv load --dump -"
             )
+    if is_tar(first):
+        return only_member(stream, name)
     for magic, called, find_codec in _FORMATS:
         if first.startswith(magic):
             try:
                 codec = find_codec()
             except DumpError as error:
                 raise DumpError(f"{name} {error}") from None
-            return _inflate(_chain(first, rest), codec, called, name)
-    return _chain(first, rest)
+            return _inflate(stream, codec, called, name)
+    return None
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -146,7 +174,8 @@ def _inflate(
     if decompressor is not None:
         raise DumpError(
             f"{name} is cut short: its {called} data ends too early. "
-            "Nothing was loaded. Copy the file again."
+            "Nothing was loaded. Copy the file again. Of a dump split into parts give "
+            f"all, in their order: {CAT}"
         )
 
 

@@ -8,7 +8,7 @@ dump and writes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,6 +27,11 @@ _TAB = (
     "the output of mysqldump --tab, whose .txt files do not say in which character "
     "set and between which delimiters they were written. Nothing was loaded. Make the "
     f"dump again without --tab: {_INTO_ONE_FILE}"
+)
+_DIR = (
+    "the output of mariadb-dump --dir, whose .txt files do not say in which character "
+    "set and between which delimiters they were written. Nothing was loaded. Make the "
+    "dump again without --dir: mariadb-dump --result-file=FILE DATABASE"
 )
 _SEVERAL = (
     "a directory, but neither of mydumper nor of another tool that is known. Nothing "
@@ -58,7 +63,8 @@ class Dump:
     parts need not. ``expected_rows`` counts the rows by lower-case table name, where
     the producer tells; ``views`` are those that no part creates. ``problems`` say of a
     table what is missing; ``undeclared`` ones have rows and no schema, ``uncounted``
-    ones no rows and nothing that tells whether there were any.
+    ones no rows and nothing that tells whether there were any. ``warnings`` are what
+    to know of the whole.
     """
 
     name: str
@@ -70,6 +76,13 @@ class Dump:
     problems: tuple[tuple[str, str], ...] = ()
     undeclared: tuple[str, ...] = ()
     uncounted: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether it is one file that can be opened again, no standard input."""
+        paths = [part.path for part in self.parts]
+        return len(paths) == 1 and not self.is_finished and STANDARD_INPUT not in paths
 
 
 def require_dumps(paths: Sequence[str]) -> list[str]:
@@ -148,12 +161,43 @@ def _directory(path: Path) -> Dump:
         ) from None
     if any(name.startswith("@.") for name in names):
         raise InputError(f"{path} is {_MYSQL_SHELL}.")
+    _check_files(path, names)
     if mydumper.is_export(names):
         return _mydumper(path, names)
-    stems = {name[: -len(".sql")] for name in names if name.endswith(".sql")}
-    if any(f"{stem}.txt" in names for stem in stems):
+    if _has_tabbed_rows(path):
         raise InputError(f"{path} is {_TAB}.")
+    folders = [path / name for name in sorted(names) if (path / name).is_dir()]
+    if any(map(_has_tabbed_rows, folders)):
+        raise InputError(f"{path} is {_DIR}.")
     raise InputError(f"{path} is {_SEVERAL}.")
+
+
+def _check_files(path: Path, names: Collection[str]) -> None:
+    """Raise ``InputError`` for what would be read and is no file of this directory."""
+    root = path.resolve()
+    for name in sorted(names):
+        entry = path / name
+        if entry.is_symlink() and not entry.resolve().is_relative_to(root):
+            raise InputError(
+                f"{entry} is a symbolic link to a file outside of the directory. "
+                "Nothing was loaded. Put the file itself in its place, or take the "
+                "link out of the directory."
+            )
+        if not (entry.is_file() or entry.is_dir()):
+            raise InputError(
+                f"{entry} is no file that can be read: a broken link, a pipe or a "
+                "device. Nothing was loaded. Take it out of the directory."
+            )
+
+
+def _has_tabbed_rows(path: Path) -> bool:
+    """Whether a table's rows are in a .txt file beside its .sql file."""
+    try:
+        names = {entry.name for entry in path.iterdir()}
+    except OSError:
+        return False
+    stems = {name[: -len(".sql")] for name in names if name.endswith(".sql")}
+    return any(f"{stem}.txt" in names for stem in stems)
 
 
 def _mydumper(path: Path, names: set[str]) -> Dump:
@@ -172,11 +216,12 @@ def _mydumper(path: Path, names: set[str]) -> Dump:
     return Dump(
         path.name,
         tuple(parts),
-        producer="mydumper",
+        producer=export.producer,
         is_finished=True,
         expected_rows=export.rows,
         views=export.views,
         problems=export.problems,
         undeclared=export.undeclared,
         uncounted=export.uncounted,
+        warnings=export.warnings,
     )

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from harness.errors import InputError
 
+#: How the parts of one file are loaded as what they were.
+CAT = "cat PART* | ./inv load --dump -"
+
 
 class Place(NamedTuple):
     """A place in the decompressed stream: the line from 1, the byte offset from 0."""
@@ -48,10 +51,11 @@ class Unreadable(Exception):
     """Something at ``position`` of the bytes at hand that has no exact reading.
 
     Never leaves the reader, which knows the line and the offset and raises a
-    ``DumpError`` in its place.
+    ``DumpError`` in its place. ``advice`` is what to do about this very cause.
     """
 
-    def __init__(self, what: str, position: int) -> None:
+    def __init__(self, what: str, position: int, advice: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.position = position
+        self.advice = advice

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from harness.load.blocks import Found, Insert, Lines, Span, Stretch
 from harness.load.bulk import BulkConverter, skip_strings
-from harness.load.catalog import Catalog
+from harness.load.catalog import Catalog, second_database
 from harness.load.errors import Incomplete, Unreadable
 from harness.load.events import (
     CoercedValue,
@@ -34,6 +34,10 @@ from harness.load.witness import Piece, Witness
 
 _WORD = re.compile(rb"[A-Za-z]+")
 _LONGEST_HEAD = 1 << 16
+_SCHEMA_FIRST = (
+    "Give the file with its CREATE TABLE (mysqldump --no-data) as a first dump: "
+    "--dump SCHEMA --dump ROWS"
+)
 _DECIDES = 64
 _EXACT_STRETCH = 1 << 15
 _BLOCK = 1 << 18
@@ -81,6 +85,8 @@ class Inserts:
             self._skip(delimiter)
             return
         if head is None:
+            if self._window.at_end and delimiter not in data[at:]:
+                raise Incomplete("a statement")
             raise Unreadable(self._no_rows(data, at), at)
         insert = self._insert(head, database, name, delimiter)
         count = self._summary.counts.setdefault(name, TableCount())
@@ -188,7 +194,7 @@ class Inserts:
         if table is None:
             if head["columns"] is None:
                 what = f"rows of {name} without its CREATE TABLE or a list of columns"
-                raise Unreadable(what, head.start())
+                raise Unreadable(what, head.start(), _SCHEMA_FIRST)
             columns = tuple(
                 Column(column.lower(), can_be_omitted=True)
                 for column in self._listed(head["columns"])
@@ -197,9 +203,11 @@ class Inserts:
             self._catalog.tables[name] = table
             self._catalog.names.setdefault(name)
         # A file that names no database goes on with that of the files before it.
-        if database is not None and table.database != database:
-            raise Unreadable(f"rows of {name} in a second database", head.start())
-        return table
+        is_own = len(self._listed(head["name"])) == 2
+        if not self._catalog.has_rows_of(name, database, is_named=is_own):
+            what = f"rows of {name} in a second database"
+            raise second_database(what, table.database, database, head.start())
+        return self._catalog.tables[name]
 
     def _columns(
         self, table: Table, head: re.Match[bytes]

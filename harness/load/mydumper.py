@@ -28,7 +28,15 @@ _NO_ROWS = re.compile(
 _DATA = re.compile(
     r"(?P<database>[^.]+)\.(?P<table>.+?)(?P<chunk>(?:\.\d+)*)\.sql" + _COMPRESSED
 )
-_OTHER_DATA = re.compile(r".+\.(?:dat|csv|tsv|txt)" + _COMPRESSED)
+#: What ``pscale database dump`` writes besides ``metadata``.
+_PLANETSCALE = re.compile(
+    r"[^.]+\.(?:.+-schema(?:-view)?\.sql|.+\.(?!00000)\d{5,}\.(?:sql|csv|json))"
+)
+_UNSIGNED = (
+    " is an export of pscale database dump, which does not sign its end: an export "
+    "that was cut short between two files could not be told from a whole one"
+)
+_OTHER_DATA = re.compile(r".+\.(?:dat|csv|tsv|txt|\d+\.json)" + _COMPRESSED)
 _FINISHED = re.compile(r"^(?:# )?Finished dump at:", re.MULTILINE)
 _SECTION = re.compile(
     r"\[[`\"]?(?P<database>[^`\"\]]+)[`\"]?\.[`\"]?(?P<table>[^`\"\]]+)[`\"]?\]"
@@ -59,7 +67,7 @@ class Export:
 
     ``problems`` are sentences on tables of which something is missing; ``undeclared``
     tables have rows and no schema; ``uncounted`` ones have a schema and no rows, and
-    nothing tells whether there were any.
+    nothing tells whether there were any. ``warnings`` are on the whole export.
     """
 
     files: tuple[File, ...]
@@ -68,6 +76,8 @@ class Export:
     problems: tuple[tuple[str, str], ...] = ()
     undeclared: tuple[str, ...] = ()
     uncounted: tuple[str, ...] = ()
+    producer: str = "mydumper"
+    warnings: tuple[str, ...] = ()
 
 
 def is_export(names: Collection[str]) -> bool:
@@ -84,12 +94,13 @@ def read_export(folder: Path, names: Collection[str]) -> Export:
     Raises ``InputError`` when the export was not finished or holds rows in files that
     are no SQL.
     """
-    metadata = _read_metadata(folder, names)
+    is_planetscale = _is_planetscale(folder, names)
+    metadata = _Metadata("") if is_planetscale else _read_metadata(folder, names)
     other = sorted(name for name in names if _OTHER_DATA.fullmatch(name))
     if other:
         raise InputError(
             f"{folder} holds rows in {other[0]}, which is no SQL. Nothing was loaded. "
-            "Make the export again without --load-data and --csv."
+            "Make the export again without --load-data, --csv and --output-format."
         )
     views = {
         (view["database"], view["table"])
@@ -121,7 +132,20 @@ def read_export(folder: Path, names: Collection[str]) -> Export:
         uncounted=tuple(
             sorted({table.lower() for _, table in schemas.keys() - data} - counted)
         ),
+        producer="pscale database dump" if is_planetscale else "mydumper",
+        warnings=(f"{folder.name}{_UNSIGNED}",) if is_planetscale else (),
     )
+
+
+def _is_planetscale(folder: Path, names: Collection[str]) -> bool:
+    """Whether ``pscale database dump`` wrote this: its metadata is empty.
+
+    It writes that file first, so that it says nothing of the end; its chunks begin at
+    1 and are never compressed.
+    """
+    if "metadata" not in names or (folder / "metadata").stat().st_size:
+        return False
+    return all(map(_PLANETSCALE.fullmatch, set(names) - {"metadata"}))
 
 
 def _numbers(chunk: str) -> tuple[int, ...]:

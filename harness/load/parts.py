@@ -23,8 +23,10 @@ from harness.load.catalog import Catalog
 from harness.load.dumps import Dump, Part, total_bytes
 from harness.load.errors import DumpError
 from harness.load.events import CopyBlock, DumpSummary, Event, TableCount, TableFound
+from harness.load.producer import has_header
 from harness.load.reader import DumpReader
 from harness.load.source import Progress, open_dump
+from harness.load.splits import Ends
 from harness.load.witness import Checksum, Witness
 
 _DIGEST_BYTES = 1 << 20
@@ -127,7 +129,9 @@ class LoadReader:
         on_progress: Progress | None = None,
         witness: Witness | None = None,
     ) -> None:
-        self._dumps = dumps
+        self._waiting = list(dumps)
+        #: Dumps that were read as the rest of the one before them.
+        self._continued: list[DumpRead] = []
         self._witness = witness or Witness()
         self._on_progress = on_progress
         self._catalog = Catalog(tables)
@@ -145,8 +149,11 @@ class LoadReader:
         Raises ``DumpError`` as ``DumpReader`` does, and ``PartsDiffer``; the outcome
         then tells of what was read before.
         """
-        for dump in self._dumps:
+        while self._waiting:
+            dump = self._waiting.pop(0)
             yield from self._dump(dump)
+            self.outcome.dumps += self._continued
+            self._continued = []
         self._witness.finish()
         self.outcome.checksums = self._witness.checksums
         self.outcome.second_reading_seconds = self._witness.seconds
@@ -158,6 +165,7 @@ class LoadReader:
     def _dump(self, dump: Dump) -> Iterator[Event]:
         """Read the parts of one dump and enter it in the outcome."""
         _check_whole(dump, self._catalog)
+        self.outcome.summary.warnings.extend(dump.warnings)
         _warn_of_uncounted(dump, self._catalog, self.outcome.summary)
         first, counted = self._done, DumpSummary()
         files: list[tuple[str, str]] = []
@@ -165,17 +173,52 @@ class LoadReader:
             with open_dump(part.path, self._progress(), name=part.name) as source:
                 chunks = source.chunks()
                 start = next(chunks, b"")
+                if not start and source.bytes_read and not part.may_be_empty:
+                    raise DumpError(
+                        f"{part.name} is compressed and holds nothing. Nothing was "
+                        "loaded. The command before the pipe failed: run it without "
+                        "the pipe to see why, and make the dump again."
+                    )
+                whole: Iterator[bytes] = chain([start], chunks)
+                if dump.is_one_file:
+                    whole = self._with_rest(part, whole)
                 if start or not part.may_be_empty:
-                    yield from self._part(dump, part, chain([start], chunks), counted)
+                    yield from self._part(dump, part, whole, counted)
                 self._done += source.bytes_read
                 files.append((Path(part.name).name, source.sha256))
         _check_rows(dump, counted, self._catalog)
         _extend(self.outcome.summary.views, dump.views)
         rows = sum(count.rows_read for count in counted.counts.values())
-        size = self._done - first
+        size = self._done - first - sum(each.bytes for each in self._continued)
         self.outcome.dumps.append(
             DumpRead(dump.name, size, _combined_sha256(files), rows)
         )
+
+    def _with_rest(self, part: Part, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The bytes of a dump, and of the files that go on where it was split.
+
+        A file goes on with the one before it when that one has a header that promises
+        a trailer, ends without it, and the file has no header of its own. Places in it
+        are counted on from those of the first.
+        """
+        ends = Ends()
+        yield from ends.watch(chunks)
+        while ends.are_open and self._waiting and self._waiting[0].is_one_file:
+            following = self._waiting[0]
+            with open_dump(following.parts[0].path, name=following.name) as source:
+                rest = source.chunks()
+                start = next(rest, b"")
+                if not start or has_header(start):
+                    return
+                self._waiting.pop(0)
+                self.outcome.summary.warnings.append(
+                    f"{following.name} was read as the rest of {part.name}, which ends "
+                    "without '-- Dump completed'; no part between them may be missing"
+                )
+                yield from ends.watch(chain([start], rest))
+                size, digest = source.bytes_read, source.sha256
+            self._done += size
+            self._continued.append(DumpRead(following.name, size, digest, 0))
 
     def _part(
         self, dump: Dump, part: Part, chunks: Iterator[bytes], counted: DumpSummary

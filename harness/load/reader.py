@@ -17,8 +17,9 @@ from pathlib import PurePath
 
 from harness.load.catalog import Catalog
 from harness.load.charsets import client_decoder
-from harness.load.errors import DumpError, Incomplete, Place, Unreadable
+from harness.load.errors import CAT, DumpError, Incomplete, Place, Unreadable
 from harness.load.events import DumpSummary, Event, TableCount, TableFound
+from harness.load.foreign import HEAD_BYTES, find_binary, find_foreign
 from harness.load.inserts import Inserts
 from harness.load.lexer import (
     StatementEnd,
@@ -28,13 +29,14 @@ from harness.load.lexer import (
     skip_blank,
     tokenize,
 )
+from harness.load.messages import find_message, is_warning, kind_of
 from harness.load.producer import Producer
 from harness.load.session import Session
+from harness.load.statements import ALL, CHANGES
 from harness.load.window import Window
 from harness.load.witness import Witness
 
 _BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _SPACES = re.compile(rb"[ \t\r\n\f\v]*")
 _WORD = re.compile(rb"[A-Za-z_]*")
 _DELIMITER_LINE = re.compile(rb"delimiter[ \t]+(\S+)[^\n]*(?:\n|\Z)", re.IGNORECASE)
@@ -46,46 +48,13 @@ _USE_LINE = re.compile(
 _SOURCE_LINE = re.compile(
     rb"source[ \t]+(\S+?)[ \t]*;?[ \t]*(?:\r?\n|\Z)", re.IGNORECASE
 )
-_CLIENT_MESSAGE = re.compile(
-    rb"(?:\S*(?:mysqldump|mariadb-dump)(?:\.exe)?: .*|Enter password: *)", re.IGNORECASE
-)
-#: Statements that leave the wanted rows and the reading of what follows alone.
-_HARMLESS = frozenset(
-    [
-        "GRANT",
-        "REVOKE",
-        "FLUSH",
-        "ANALYZE",
-        "OPTIMIZE",
-        "CHECK",
-        "REPAIR",
-        "SELECT",
-        "DO",
-        "SHOW",
-        "INSTALL",
-        "RESET",
-        "STOP",
-        "PURGE",
-        "CHANGE",
-        "PREPARE",
-        "EXECUTE",
-        "DEALLOCATE",
-        "CALL",
-        "EXPLAIN",
-        "KILL",
-        "SIGNAL",
-        "SAVEPOINT",
-        "RELEASE",
-    ]
-)
-_CHANGES = frozenset(["RENAME", "TRUNCATE", "DELETE", "UPDATE", "LOAD", "WITH"])
-_INTERPRETED = frozenset(
-    ["SET", "CREATE", "DROP", "ALTER", "USE", "LOCK", "UNLOCK", "START", "BEGIN"]
-) | {"COMMIT", "ROLLBACK"}
-_KNOWN = _HARMLESS | _CHANGES | _INTERPRETED
 _AGAIN = (
-    "Nothing was loaded. Make the dump again, as INSERTs with literal values "
-    "(mysqldump or mariadb-dump without --xml, --tab or --compatible)."
+    "Make the dump again, as INSERTs of literal values: "
+    "mysqldump --result-file=FILE DATABASE"
+)
+_APART = (
+    "The client's messages went into the dump. Make it again without 2>&1: "
+    "mysqldump --result-file=FILE DATABASE"
 )
 
 
@@ -133,9 +102,7 @@ class DumpReader:
             while self._find_statement():
                 yield from self._statement()
         except Unreadable as unreadable:
-            raise self._error(
-                f"{unreadable.what} cannot be read exactly", unreadable.position
-            ) from None
+            raise self._error(self._with_message(unreadable)) from None
         except Incomplete as incomplete:
             raise self._cut_short(f"in the middle of {incomplete.inside}") from None
         finally:
@@ -149,17 +116,15 @@ class DumpReader:
 
     def _open(self) -> None:
         window = self._window
-        while window.unread < len(_BOM) and window.grow():
+        while window.unread < HEAD_BYTES and window.grow():
             pass
         if not window.data:
             raise DumpError(
                 f"{self._name} is empty. Nothing was loaded. Make the dump again."
             )
-        if window.data.startswith(_UTF16_BOMS) or b"\0" in window.data[:4]:
+        if foreign := find_binary(window.data[:HEAD_BYTES]):
             raise DumpError(
-                f"{self._name} is in UTF-16, which alters a dump's bytes. Nothing was "
-                "loaded. Make the dump again with mysqldump --result-file=FILE instead "
-                "of PowerShell's >."
+                f"{self._name} is {foreign.what}. Nothing was loaded. {foreign.advice}"
             )
         if window.data.startswith(_BOM):
             window.position = len(_BOM)
@@ -187,6 +152,8 @@ class DumpReader:
                 window.position = line_end(data, at, at_end=window.at_end)
                 line = data[at : window.position]
                 self._producer.note(line, at, self._place(at))
+                if is_warning(line):
+                    self._warn_of_message(kind_of(line), at)
                 return True
             if data.startswith(b"/*", at):
                 end, entered = comment_end(data, at)
@@ -205,29 +172,45 @@ class DumpReader:
             # Ctrl-Z, the end of a file under DOS.
             window.position += not window.grow()
             return True
-        return self._skip_client_message(at)
+        return False
 
-    def _skip_client_message(self, at: int) -> bool:
-        """Skip what the client's own output left in the file, with a warning."""
-        message = _CLIENT_MESSAGE.match(self._window.data, at)
+    def _skip_message(self) -> bool:
+        """Skip a line that the client wrote into the file, with a warning."""
+        window = self._window
+        while not window.at_end and b"\n" not in window.data[window.position :]:
+            window.grow()
+        at = window.position
+        message = find_message(window.data, at)
         if message is None:
             return False
-        if message.end() == len(self._window.data) and self._window.grow():
-            return True
-        text = message[0].decode("utf-8", "backslashreplace").strip()
-        if "error" in text.lower():
-            raise Unreadable(f"the message {text!r}", at)
-        self.summary.warnings.append(
-            f"line {self._place(at).line}: skipped a message of the client: {text}"
-        )
-        self._window.position = message.end()
+        if message.advice:
+            raise Unreadable(f"the message {message.text!r}", at, message.advice)
+        self._warn_of_message(message.kind, at)
+        window.position = message.end
         return True
+
+    def _warn_of_message(self, kind: str, at: int) -> None:
+        line = self._place(at).line
+        self.summary.warnings.append(
+            f"line {line}: a line of the client was skipped, a message about {kind}"
+        )
+
+    def _with_message(self, unreadable: Unreadable) -> Unreadable:
+        """Say that a client's line stands inside a statement, if that is the cause."""
+        data, at = self._window.data, unreadable.position
+        for start in (at, data.rfind(b"\n", 0, at) + 1):
+            if unreadable.advice is None and (message := find_message(data, start)):
+                what = f"the message {message.text!r} inside a statement"
+                return Unreadable(what, start, _APART)
+        return unreadable
 
     def _statement(self) -> Iterator[Event]:
         """Read the statement at the window's position."""
-        self._has_statements = True
         window = self._window
         at, executed, word = self._first_word()
+        if word not in ALL and self._skip_unknown(at, executed, word):
+            return
+        self._has_statements = True
         if word in ("INSERT", "REPLACE"):
             self._check_charset(at)
             window.position = at
@@ -239,13 +222,6 @@ class DumpReader:
             window.position = line.end()
         elif word == "SOURCE" and not executed:
             self._source_line()
-        elif not word and window.data.startswith(self._delimiter, at):
-            window.position = at + len(self._delimiter)
-        elif word not in _KNOWN:
-            if window.data.startswith(b"<?xml", at):
-                raise Unreadable("XML (mysqldump --xml)", at)
-            start = word or repr(chr(window.data[at]))
-            raise Unreadable(f"a statement that begins with {start}", at)
         else:
             statement = self._whole_statement()
             decode = client_decoder(self._session.charset)
@@ -255,8 +231,24 @@ class DumpReader:
                 self._carry_out(word, tokens)
             except Unreadable as unreadable:
                 at = window.position + unreadable.position
-                raise Unreadable(unreadable.what, at) from None
+                raise Unreadable(unreadable.what, at, unreadable.advice) from None
             window.position += len(statement) + len(self._delimiter)
+
+    def _skip_unknown(self, at: int, executed: int, word: str) -> bool:
+        """Skip what begins with no word of a statement; raise for what is none."""
+        window = self._window
+        if not word and window.data.startswith(self._delimiter, at):
+            window.position = at + len(self._delimiter)
+            return True
+        if not executed:
+            window.position = at
+            if self._skip_message():
+                return True
+            at = window.position
+        if foreign := find_foreign(window.data[at:]):
+            raise Unreadable(foreign.what, at, foreign.advice)
+        start = word or repr(chr(window.data[at]))
+        raise Unreadable(f"a statement that begins with {start}", at)
 
     def _first_word(self) -> tuple[int, int, str]:
         """Where the first word stands, inside how many versioned comments, the word."""
@@ -311,10 +303,16 @@ class DumpReader:
     def _check_one_statement(self, word: str, tokens: list[Token]) -> None:
         r"""A ``\G``, or a forgotten ``;``, must not hide the statement behind it."""
         position = self._window.position
+        is_table = any(token.is_word("TABLE") for token in tokens[1:4])
         for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
             if token.kind == "operator" and token.text == "\\":
                 what = f"the client's command \\{after.text}"
                 raise Unreadable(what, position + token.start)
+            if token.text == ":" and token.kind == "operator" and is_table:
+                start = self._window.data.rfind(b"\n", 0, position + token.start) + 1
+                if message := find_message(self._window.data, max(start, position)):
+                    what = f"the message {message.text!r} inside a statement"
+                    raise Unreadable(what, position + token.start, _APART)
             is_insert = token.is_word("INSERT", "REPLACE") and after.is_word("INTO")
             if is_insert and word not in ("CREATE", "ALTER", "EXPLAIN"):
                 what = f"{token.text.upper()} INTO inside a {word} statement"
@@ -353,7 +351,7 @@ class DumpReader:
             catalog.alter(tokens)
         elif word == "USE":
             catalog.use(tokens)
-        elif word in _CHANGES:
+        elif word in CHANGES:
             catalog.change(tokens)
         elif word == "LOCK":
             session.lock(place)
@@ -400,10 +398,11 @@ class DumpReader:
     def _place(self, at: int) -> Place:
         return Place(self._window.line_of(at), self._window.offset_of(at))
 
-    def _error(self, what: str, at: int) -> DumpError:
-        line, offset = self._place(at)
+    def _error(self, unreadable: Unreadable) -> DumpError:
+        line, offset = self._place(unreadable.position)
         return DumpError(
-            f"{self._name}, line {line}, byte {offset}: {what}. {_AGAIN}",
+            f"{self._name}, line {line}, byte {offset}: {unreadable.what} cannot be "
+            f"read exactly. Nothing was loaded. {unreadable.advice or _AGAIN}",
             line=line,
             byte_offset=offset,
         )
@@ -412,7 +411,9 @@ class DumpReader:
         line, offset = self._place(len(self._window.data))
         return DumpError(
             f"{self._name} is cut short: it ends {how}, at line {line}, byte {offset}. "
-            "Nothing was loaded. Make the dump again, or copy the file again.",
+            "Nothing was loaded. Make the dump again, or copy the file again. Of a "
+            "split dump give every part, in their order: --dump PART --dump PART, "
+            f"or {CAT}",
             line=line,
             byte_offset=offset,
         )

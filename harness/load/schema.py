@@ -221,8 +221,17 @@ def _is_column(item: Sequence[Token]) -> bool:
     if item[0].is_word(*_NOT_A_COLUMN, "LIKE"):
         return False
     is_period = item[0].is_word("PERIOD") and item[1].is_word("FOR")
-    is_vector_key = item[0].is_word("VECTOR") and item[1].is_word("KEY", "INDEX")
-    return item[0].kind == "word" and not is_period and not is_vector_key
+    return item[0].kind == "word" and not is_period and not _is_key(item)
+
+
+def _is_key(item: Sequence[Token]) -> bool:
+    """Whether this is a key of any server's own kind: no type is called KEY or INDEX.
+
+    CLUSTERING KEY is TokuDB's, SHARD KEY and SORT KEY are SingleStore's; VECTOR INDEX
+    is MariaDB's and TiDB's.
+    """
+    is_clustering = item[0].is_word("CLUSTERING") and item[1].is_word("UNIQUE")
+    return item[1].is_word("KEY", "INDEX") or is_clustering
 
 
 def _column(item: Sequence[Token], table_charset: str | None) -> Column:

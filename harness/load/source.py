@@ -7,6 +7,7 @@ once and writes nothing.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness.errors import InputError
+from harness.load.archives import ZIP, only_zipped
 from harness.load.compression import decompressed
 
 STANDARD_INPUT = "-"
@@ -49,8 +51,16 @@ class Source:
     def chunks(self) -> Iterator[bytes]:
         """Yield the decompressed bytes of the dump.
 
-        Raises ``DumpError`` when compressed data is cut short or damaged.
+        Raises ``DumpError`` when compressed data is cut short or damaged, or when an
+        archive does not hold just one file.
         """
+        if self._stream.seekable():
+            start = self._stream.read(len(ZIP))
+            self._stream.seek(-len(start), os.SEEK_CUR)
+            if start == ZIP:
+                for _ in self._blocks():
+                    pass
+                return decompressed(only_zipped(self._stream, self.name), self.name)
         return decompressed(self._blocks(), self.name)
 
     def _blocks(self) -> Iterator[bytes]:

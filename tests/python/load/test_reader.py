@@ -316,6 +316,7 @@ def test_statements_that_change_no_rows(alteration: str) -> None:
         ("LOAD DATA INFILE 'f' INTO TABLE `t`;", "LOAD"),
         ("USE other; CREATE TABLE t (a text);", "second table t"),
         ("USE other; INSERT INTO t VALUES ('x',1);", "second database"),
+        ("INSERT INTO t VALUES (1,2); INSERT INTO o.t VALUES (1,2);", "database o"),
         (
             "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN SET @a=1; END;",
             "DELIM",
@@ -412,7 +413,9 @@ SMALL = signed(
 
 def test_a_dump_cut_short_at_any_byte_is_reported() -> None:
     assert read(SMALL).rows["t"] == [("it's", "x;"), (None, "/* é")]
-    for end in range(1, len(SMALL)):
+    for end in range(1, len(SMALL.rstrip())):
+        if SMALL[:end].rstrip().endswith(b"-- Dump completed"):
+            continue
         with pytest.raises(DumpError) as cut:
             read(SMALL[:end])
         assert cut.value.byte_offset is not None, end

@@ -43,9 +43,10 @@ def test_adminers_updates_are_refused_by_name() -> None:
 @pytest.mark.parametrize("producer", shapes.SIGNED)
 def test_a_signed_dump_cut_short_at_any_byte_is_reported(producer: str) -> None:
     dump = shapes.SIGNED[producer].encode()
-    for end in range(1, len(dump)):
-        with pytest.raises(DumpError):
-            read(dump[:end])
+    for end in range(1, len(dump.rstrip())):
+        if not dump[:end].rstrip().endswith(b"-- Dump completed"):
+            with pytest.raises(DumpError):
+                read(dump[:end])
 
 
 @pytest.mark.parametrize("producer", shapes.SHAPES)
@@ -146,3 +147,36 @@ def test_what_a_server_would_do_besides_is_warned_of(
 ) -> None:
     (warning,) = read(table() + statement).summary.warnings
     assert named in warning
+
+
+KEYS = [
+    "CLUSTERING KEY `k` (`b`)",
+    "UNIQUE CLUSTERING KEY `k` (`b`)",
+    "CLUSTERING UNIQUE KEY k (b)",
+    "SHARD KEY (`a`)",
+    "SHARD KEY `__SHARDKEY` (`a`)",
+    "/*!90618 SHARD */ KEY `k` (`a`)",
+    "SORT KEY `k` (`b` DESC)",
+    "UNENFORCED INDEX k (b)",
+    "FULLTEXT USING VERSION 2 KEY k (b)",
+    "VECTOR INDEX `k` ((VEC_COSINE_DISTANCE(`b`)))",
+    "COLUMNAR INDEX k (b)",
+    "PERIOD FOR SYSTEM_TIME (`a`, `b`)",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_of_another_servers_kind_is_no_column(key: str) -> None:
+    found = read(table("t", "`a` int", "`b` text", key) + "INSERT INTO t VALUES (1,2);")
+    assert found.rows["t"] == [("1", "2")]
+    added = table("t", "`a` int", "`b` text") + f"ALTER TABLE t ADD {key};"
+    assert read(added + "INSERT INTO t VALUES (1,2);").rows["t"] == [("1", "2")]
+
+
+@pytest.mark.parametrize(
+    "column", ["clustering int", "shard text", "sort int", "`clustering` int KEY"]
+)
+def test_a_column_may_have_such_a_name(column: str) -> None:
+    found = read(table("t", "`a` int", column) + "INSERT INTO t VALUES (1,2);")
+    assert len(found.tables["t"].columns) == 2
+    assert found.rows["t"] == [("1", "2")]

@@ -17,6 +17,15 @@ DUMP = signed(table() + "INSERT INTO `t` VALUES ('x','y');\n")
         b"-- Dump completed\n",
         b"-- Dump completed on 2024-02-03\n",
         b"-- Dump completed on 2024-02-03 04:05:06\r\n",
+        b"-- Dump completed on 2024-02-03  4:05:06",
+        b"-- Dump completed on 2024-02-03 14:05:06 \t",
+        b"-- Dump completed on 2024-02-03 14:05:06\r",
+        b"-- Dump completed on 2024-02-03 14:05:06\x1a",
+        b"-- Dump completed on 2024-02-03 14:05:06\r\n\x1a",
+        b"-- Dump completed",
+        b"-- Dump completed\x1a",
+        b"-- Dump end time: Sat Feb  3 04:05:06 2024\n",
+        b"-- Dump end time: Sat Feb  3 04:05:06 2024",
     ],
 )
 def test_a_whole_trailer_ends_a_dump(line: bytes) -> None:
@@ -24,7 +33,18 @@ def test_a_whole_trailer_ends_a_dump(line: bytes) -> None:
     assert read(DUMP.removesuffix(END) + line).rows["t"] == [("x", "y")]
 
 
-@pytest.mark.parametrize("left", range(len(END)))
+@pytest.mark.parametrize("left", range(len(END.rstrip())))
 def test_a_trailer_cut_short_does_not(left: int) -> None:
+    """But for what `--skip-dump-date` writes, which is whole."""
+    line = END[:left]
+    if line.rstrip() == b"-- Dump completed":
+        assert read(DUMP.removesuffix(END) + line).rows["t"] == [("x", "y")]
+        return
     with pytest.raises(DumpError):
-        read(DUMP.removesuffix(END) + END[:left])
+        read(DUMP.removesuffix(END) + line)
+
+
+@pytest.mark.parametrize("line", [b"-- Dump end time: Sat Feb  3 04:05", b"-- Dump"])
+def test_nor_does_one_of_mysqlpump(line: bytes) -> None:
+    with pytest.raises(DumpError, match="cut short"):
+        read(DUMP.removesuffix(END) + line)
