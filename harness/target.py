@@ -192,6 +192,7 @@ def fill(connection: Connection) -> dict[str, int]:
         return {}
     if not find_landed(connection).is_complete:
         return {}
+    connection.execute(query("landed_ids"))
     connection.execute(
         query("rehearsal_people", uuid_pattern=sql.Literal(UUID_PATTERN))
     )

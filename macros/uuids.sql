@@ -1,3 +1,61 @@
+{#-
+    Nearly every id is written in the usual form, of which 36 bytes are told at once. What
+    is no UUID stays as it is, in lower case.
+-#}
+{% macro to_id(text_column, table_name=none, landed_column=none) -%}
+    case
+        when octet_length({{ text_column }}) = 36 then lower({{ text_column }})
+        when {{ is_uuid_text(text_column) }} then {{ uuid_text(text_column) }}
+        {%- if table_name %}
+        when {{ text_column }} ~ '^\\x[0-9a-f]{32}$'
+            then case
+                when (
+                    select loaded_columns.is_time_swapped
+                    from {{ source('mysql_dump', 'loaded_columns') }} as loaded_columns
+                    where
+                        loaded_columns.table_name = '{{ table_name }}'
+                        and loaded_columns.column_name = '{{ landed_column }}'
+                )
+                    then (
+                        substr({{ text_column }}, 11, 8)
+                        || substr({{ text_column }}, 7, 4)
+                        || substr({{ text_column }}, 3, 4)
+                        || substr({{ text_column }}, 19)
+                    )::uuid::text
+                else substr({{ text_column }}, 3)::uuid::text
+            end
+        when {{ text_column }} ~ '^\\x([0-9a-f]{2}){32,90}$'
+            then case
+                when {{ is_uuid_text(spelled_bytes(text_column)) }}
+                    then {{ uuid_text(spelled_bytes(text_column)) }}
+                else lower({{ text_column }})
+            end
+        {%- endif %}
+        else lower({{ text_column }})
+    end
+{%- endmacro %}
+
+
+{#- What PostgreSQL takes for a UUID, or a URN of one: RFC 9562, section 4. -#}
+{% macro is_uuid_text(text) -%}
+    {{ text }} ~* (
+        '^((urn:uuid:)?([0-9a-f]{4}-?){7}[0-9a-f]{4}'
+        || '|[{]([0-9a-f]{4}-?){7}[0-9a-f]{4}[}])$'
+    )
+{%- endmacro %}
+
+
+{% macro uuid_text(text) -%}
+    replace(lower({{ text }}), 'urn:uuid:', '')::uuid::text
+{%- endmacro %}
+
+
+{#- The text that landed bytes spell, its other bytes as escapes. -#}
+{% macro spelled_bytes(text_column) -%}
+    encode(decode(substr({{ text_column }}, 3), 'hex'), 'escape')
+{%- endmacro %}
+
+
 {% macro is_uuid(text_column) -%}
     coalesce(
         {{ text_column }} ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false

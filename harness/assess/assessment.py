@@ -15,6 +15,7 @@ from harness.assess.profile import Profile
 from harness.load.dumps import Dump, find_dumps
 from harness.load.errors import DumpError
 from harness.load.events import CoercedValue, CopyBlock, RejectedRow, TableFound
+from harness.load.ids import NEEDED, IdProfile, not_carried, undecided
 from harness.load.names import check_names
 from harness.load.parts import LoadReader, Outcome, PartsDiffer
 from harness.load.schema import Table
@@ -27,7 +28,8 @@ from harness.load.time_zones import impossible_time_zone, unnamed_time_zone
 class Assessment:
     """What dumps were found to be.
 
-    ``problems`` say why ``load`` would refuse them; none means that it would not.
+    ``problems`` say why ``load`` would refuse them, or why no id could be carried; none
+    means that the dumps can be loaded.
     ``others`` say what keeps tables that are not selected from being landed.
     ``is_whole`` is false when reading stopped at a problem, so that counts are those of
     what stands before it.
@@ -45,14 +47,33 @@ class Assessment:
 
     @property
     def can_be_loaded(self) -> bool:
-        """Whether ``load`` would take these dumps."""
+        """Whether ``load`` would take these dumps, and their ids can be carried."""
         return not self.problems
 
     @property
     def warnings(self) -> list[str]:
         """What ``load`` would warn of in the dumps."""
         summary = self.outcome.summary
-        return [*summary.warnings, *unnamed_time_zone(summary, self.selection)]
+        return [
+            *summary.warnings,
+            *unnamed_time_zone(summary, self.selection),
+            *(
+                undecided(table, column) + "; load decides by the ids that other "
+                "tables and the files share with it, or refuses"
+                for table, column, ids in self.ids
+                if ids.is_swapped is None
+            ),
+        ]
+
+    @property
+    def ids(self) -> list[tuple[str, str, IdProfile]]:
+        """What the columns hold that the models take for ids; none for other loads."""
+        return [
+            (name, column, found.ids)
+            for name, table in sorted(self.profile.tables.items())
+            for column, found in table.columns.items()
+            if found.ids and self.selection.is_for_models
+        ]
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -138,5 +159,9 @@ def _judge(found: Assessment) -> None:
             )
         except DumpError as error:
             found.problems.append(str(error))
+    for name, column, ids in found.ids:
+        if (name, column) in NEEDED and not ids.is_carried:
+            kind = found.profile.tables[name].columns[column].column.mysql_type
+            found.problems.append(not_carried(name, column, kind, ids))
     if selection.is_for_models and found.is_whole:
         found.differences = differences(found.tables)

@@ -14,6 +14,7 @@ from harness.load.schema import Column, Table
 _TEXT = frozenset(
     ["char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum"]
 )
+_ID = _TEXT | {"binary", "varbinary"}
 _FLAG = frozenset(
     ["bit", "bool", "boolean", "tinyint", "smallint", "mediumint", "int", "bigint"]
 )
@@ -77,4 +78,6 @@ def _expected(name: str) -> tuple[str, frozenset[str]]:
         return "a datetime or timestamp", _TIME
     if name.startswith("is_") and name != "is_from":
         return "a flag of 0 or 1", _FLAG
+    if name == "id" or name.endswith("_id"):
+        return "a UUID, as text or in 16 bytes", _ID
     return "a character type", _TEXT

@@ -10,6 +10,7 @@ from typing import Any
 from harness.assess.assessment import Assessment
 from harness.assess.profile import Reason, TableProfile
 from harness.console import Console
+from harness.load.ids import USUAL
 
 
 def as_dict(found: Assessment) -> dict[str, Any]:
@@ -35,6 +36,10 @@ def as_dict(found: Assessment) -> dict[str, Any]:
         "tables_skipped": _skipped(found),
         "views_skipped": summary.views,
         "routines_skipped": summary.routines,
+        "ids": [
+            {"table": table, "column": column, "forms": ids.named_forms}
+            for table, column, ids in found.ids
+        ],
         "rejected": [vars(reason) for reason in found.profile.reasons.values()],
         "differences": [vars(each) for each in found.differences],
         "warnings": found.warnings,
@@ -47,7 +52,10 @@ def print_assessment(console: Console, found: Assessment) -> None:
     width = max(len(name) for name, _ in _facts(found)) + 2
     for name, fact in _facts(found):
         console.result(f"{name:{width}}{fact}")
-    for columns, rows in (_tables(found), _columns(found), _rejected(found)):
+    for columns, rows in (
+        *(_tables(found), _columns(found)),
+        *(_ids(found), _rejected(found)),
+    ):
         if rows:
             console.result("")
             console.table(columns, rows)
@@ -120,6 +128,16 @@ def _columns(found: Assessment) -> tuple[tuple[str, ...], list[tuple[object, ...
         if column.has_findings
     ]
     return names, rows
+
+
+def _ids(found: Assessment) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """The columns whose ids are not all in the usual form."""
+    rows: list[tuple[object, ...]] = [
+        (f"{table}.{column}", ", ".join(ids.named_forms))
+        for table, column, ids in found.ids
+        if ids.named_forms not in ([], [USUAL])
+    ]
+    return ("ids", "read as"), rows
 
 
 def _rejected(found: Assessment) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

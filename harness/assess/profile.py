@@ -14,6 +14,7 @@ from operator import methodcaller
 
 from harness.load.charsets import LATIN1
 from harness.load.events import CoercedValue, CopyBlock, RejectedRow
+from harness.load.ids import ID_COLUMNS, IdProfile
 from harness.load.schema import Column, Table
 from harness.load.values import NULL_FIELD
 
@@ -43,9 +44,13 @@ def is_double_encoded(text: bytes) -> bool:
 
 @dataclass
 class ColumnProfile:
-    """One column: how many values are NULL, no real date, suspected, or hold a NUL."""
+    """One column: how many values are NULL, no real date, suspected, or hold a NUL.
+
+    ``ids`` says what the values are where the models take them for ids.
+    """
 
     column: Column
+    ids: IdProfile | None = None
     nulls: int = 0
     zero_dates: int = 0
     double_encoded: int = 0
@@ -57,6 +62,8 @@ class ColumnProfile:
         self.nulls += nulls
         if nulls == len(values):
             return
+        if self.ids:
+            self.ids.add(values)
         if self._base in _DATES:
             self.zero_dates += len(_NO_DATE.findall(b"\n".join(values)))
         elif self.column.family == "text":
@@ -100,8 +107,10 @@ class TableProfile:
     columns: dict[str, ColumnProfile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        ids = ID_COLUMNS.get(self.table.name, ())
         for column in self.table.columns:
-            self.columns[column.name] = ColumnProfile(column)
+            found = IdProfile() if column.name in ids else None
+            self.columns[column.name] = ColumnProfile(column, found)
 
     def add(self, block: CopyBlock) -> None:
         """Count the rows of one block."""

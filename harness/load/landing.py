@@ -27,6 +27,7 @@ from harness.load.events import (
     RejectedRow,
     TableFound,
 )
+from harness.load.id_orders import decide_orders
 from harness.load.inputs import BookingsFile, UsersFile, read_bookings, read_users
 from harness.load.parallel import ParallelReader
 from harness.load.parts import Effort, Outcome
@@ -105,6 +106,7 @@ def load(
     of_inputs = _land_inputs(connection, files, live_schema)
     tables = _tables(read, landed.tables)
     staging.describe_tables(connection, tables, list(landed.tables.values()))
+    decide_orders(connection, landed.tables)
     staging.keep_checksums(connection, [*read.checksums, *of_inputs])
     _describe_load(connection, run_id, read, files)
     staging.finish(connection)

@@ -42,7 +42,8 @@ _OWN_TABLES = {
         "rows_rejected bigint"
     ),
     "loaded_columns": (
-        "table_name text, column_name text, ordinal int, mysql_type text"
+        "table_name text, column_name text, ordinal int, mysql_type text, "
+        "is_time_swapped boolean not null default false"
     ),
     "loaded_checksums": (
         "table_name text, first_row bigint, row_count bigint, high numeric, "

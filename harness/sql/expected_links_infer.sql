@@ -39,7 +39,7 @@ return (extract(epoch from value) * 1000000)::bigint;
 create temporary table expected_pairs on commit drop as
 with claims as (
     select distinct lower(booking_id) as booking_id
-    from {staging}.chat
+    from pg_temp.landed_chat()
     where booking_id is not null
 ),
 

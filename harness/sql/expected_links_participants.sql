@@ -3,7 +3,7 @@ with mapping as (
     select distinct on (lower(old_id))
         lower(old_id) as old_id,
         pg_temp.as_uuid(new_id) as new_id
-    from {staging}.user_id_mapping
+    from pg_temp.landed_mapping()
     order by lower(old_id), _row
 ),
 

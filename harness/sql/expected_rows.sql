@@ -174,7 +174,7 @@ with mapping as (
     select distinct on (lower(old_id))
         lower(old_id) as old_id,
         pg_temp.as_uuid(new_id) as new_id
-    from {staging}.user_id_mapping
+    from pg_temp.landed_mapping()
     order by lower(old_id), _row
 ),
 
@@ -184,7 +184,7 @@ bookings as (
         lower(buyer_id) as buyer_id,
         lower(stylist_id) as stylist_id,
         created_at
-    from {staging}.booking
+    from pg_temp.landed_booking()
     order by lower(id), _row
 )
 
@@ -209,14 +209,14 @@ where
     pg_temp.as_uuid(bookings.booking_id) is not null
     and bookings.booking_id in (
         select lower(created.id)
-        from {staging}.bookings_created as created
+        from pg_temp.landed_created() as created
         where created.success
     );
 
 create temporary table expected_chat_times on commit drop as
 with first_of_id as (
     select distinct on (lower(id)) *
-    from {staging}.chat
+    from pg_temp.landed_chat()
     order by lower(id), _row
 ),
 
@@ -224,7 +224,7 @@ first_messages as (
     select
         lower(message.chat_id) as chat_id,
         min(pg_temp.as_time(message.created_at, zones.zone, zones.digits)) as created_at
-    from {staging}.message as message
+    from pg_temp.landed_message() as message
     cross join expected_zones as zones
     where zones.table_name = 'message' and zones.column_name = 'created_at'
     group by lower(message.chat_id)
@@ -283,7 +283,7 @@ where id = carried_as;
 create temporary table expected_chat_messages on commit drop as
 with first_of_id as (
     select distinct on (lower(id)) *
-    from {staging}.message
+    from pg_temp.landed_message()
     order by lower(id), _row
 )
 

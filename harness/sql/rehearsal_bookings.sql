@@ -7,6 +7,6 @@ select
     status
 from rehearsal_bookings
 where booking_id::text in (
-    select lower(id) from {staging}.bookings_created where success
+    select lower(id) from pg_temp.landed_created() where success
 )
 on conflict (id) do nothing

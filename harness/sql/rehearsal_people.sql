@@ -5,7 +5,7 @@ with mapping as (
     select distinct on (lower(old_id))
         lower(old_id) as old_id,
         lower(new_id) as new_id
-    from {staging}.user_id_mapping
+    from pg_temp.landed_mapping()
     order by lower(old_id), _row
 ),
 
@@ -21,7 +21,7 @@ resolved as (
             when loads.has_users_file then stylist.new_id
             else lower(booking.stylist_id)
         end as stylist_id
-    from {staging}.booking as booking
+    from pg_temp.landed_booking() as booking
     cross join {staging}.loads as loads
     left join mapping as buyer on lower(booking.buyer_id) = buyer.old_id
     left join mapping as stylist on lower(booking.stylist_id) = stylist.old_id

@@ -27,6 +27,7 @@ def derive(connection: Connection, timezone: str, how: linkage.Linkage) -> None:
     links = query(f"expected_links_{how.strategy}")
     if how.merges:
         links += query("expected_links_merge")
+    connection.execute(query("landed_ids"))
     connection.execute(
         query(
             "expected_rows",
@@ -56,8 +57,8 @@ def _is_landed(table: PublishedTable) -> sql.Composable:
     landed = {"chats": "chat", "chat_messages": "message"}.get(table.name)
     if landed is None:
         return sql.SQL("false")
-    return sql.SQL("live.id in (select pg_temp.as_uuid(id) from {})").format(
-        sql.Identifier(settings.staging_schema(), landed)
+    return sql.SQL("live.id in (select pg_temp.as_uuid(id) from {}())").format(
+        sql.Identifier("pg_temp", f"landed_{landed}")
     )
 
 

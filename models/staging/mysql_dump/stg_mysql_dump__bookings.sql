@@ -5,9 +5,9 @@ with source as (
 renamed as (
     select
         _row as source_row,
-        lower(id) as booking_id,
-        lower(buyer_id) as buyer_id,
-        lower(stylist_id) as stylist_id,
+        {{ to_id('id', 'booking', 'id') }} as booking_id,
+        {{ to_id('buyer_id', 'booking', 'buyer_id') }} as buyer_id,
+        {{ to_id('stylist_id', 'booking', 'stylist_id') }} as stylist_id,
         status,
         created_at as created_at_text,
         {{ to_wall_clock('created_at') }} as created_wall_clock

@@ -5,7 +5,7 @@ with source as (
 renamed as (
     select
         _row as source_row,
-        lower(id) as booking_id,
+        {{ to_id('id') }} as booking_id,
         success as is_created,
         error as error_message
     from source

@@ -5,10 +5,10 @@ with source as (
 renamed as (
     select
         _row as source_row,
-        lower(id) as chat_id,
-        lower(booking_id) as booking_id,
-        lower(buyer_id) as buyer_id,
-        lower(stylist_id) as stylist_id,
+        {{ to_id('id', 'chat', 'id') }} as chat_id,
+        {{ to_id('booking_id', 'chat', 'booking_id') }} as booking_id,
+        {{ to_id('buyer_id', 'chat', 'buyer_id') }} as buyer_id,
+        {{ to_id('stylist_id', 'chat', 'stylist_id') }} as stylist_id,
         is_active,
         created_at as created_at_text,
         updated_at as updated_at_text,

@@ -5,8 +5,8 @@ with source as (
 renamed as (
     select
         _row as source_row,
-        lower(id) as message_id,
-        lower(chat_id) as chat_id,
+        {{ to_id('id', 'message', 'id') }} as message_id,
+        {{ to_id('chat_id', 'message', 'chat_id') }} as chat_id,
         message as content,
         is_from,
         is_unread,

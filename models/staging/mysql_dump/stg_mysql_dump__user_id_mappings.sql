@@ -5,8 +5,8 @@ with source as (
 renamed as (
     select
         _row as source_row,
-        lower(old_id) as old_user_id,
-        lower(new_id) as new_user_id
+        {{ to_id('old_id') }} as old_user_id,
+        {{ to_id('new_id') }} as new_user_id
     from source
 )
 
