@@ -41,6 +41,8 @@ _SCHEMA_FIRST = (
 _DECIDES = 64
 _EXACT_STRETCH = 1 << 15
 _BLOCK = 1 << 18
+#: So much at hand is one long row, of which the bulk would make several copies.
+_LARGEST_BULK = 1 << 24
 _EXCERPT = 200
 #: How far to look for a statement's end before skipping its strings in bulk.
 _SKIP_LOOK = 1 << 12
@@ -339,6 +341,8 @@ class Inserts:
     def _bulk(self, insert: Insert, reader: RowReader, at: int) -> Stretch | None:
         window = self._window
         if reader.executed or not insert.is_bulk_able:
+            return None
+        if window.unread > _LARGEST_BULK:
             return None
         if window.offset_of(at) < self._exact_until:
             return None

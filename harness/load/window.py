@@ -9,6 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.load.errors import Unreadable
+
+#: The longest row in bytes: PostgreSQL takes no longer line, MySQL no longer packet.
+LONGEST = 1 << 30
+_TOO_LONG = "a row or a statement of more than 1 GiB, which PostgreSQL cannot hold,"
+_SHORTEN = (
+    "Shorten that value in MySQL or leave its table out (--tables), and make the dump "
+    "again"
+)
+
 
 class Window:
     """A view of the stream that forgets what was read and grows when it must.
@@ -45,6 +55,8 @@ class Window:
     def grow(self) -> bool:
         """Forget what was read and append more; ``False`` at the end of the stream.
 
+        Raises ``Unreadable`` when what is unread is longer than any row may be.
+
         At least as much is appended as was unread, so that reading one long value costs
         time in proportion to its length, however often it is begun again.
         """
@@ -56,7 +68,10 @@ class Window:
         self._base += first
         rest = self.data[first:]
         self.position -= first
-        parts, wanted = [rest], max(len(rest), 1)
+        if len(rest) - self.position >= LONGEST:
+            self.data = rest
+            raise Unreadable(_TOO_LONG, self.position, _SHORTEN)
+        parts, wanted = [rest], max(min(len(rest), LONGEST - len(rest)), 1)
         while wanted > 0:
             chunk = next(self._chunks, None)
             if chunk is None:
