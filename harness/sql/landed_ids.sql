@@ -1,39 +1,38 @@
--- The landed rows with their ids as usual UUIDs, read by functions of the session. What is
+-- The landed rows with their ids as usual UUIDs, as functions of the session. What is
 -- no UUID stays. This is deliberately not the models' SQL (see expected_rows).
 
--- An id of the dump in any form but the usual one, null when it is no UUID: what
--- PostgreSQL reads, a URN, and bytes that are a UUID or spell one.
-create or replace function pg_temp.as_usual(value text, is_swapped boolean)
-returns text language plpgsql immutable as $$
+-- An id in any form but the usual one: what PostgreSQL reads, a URN, and bytes that are
+-- one or spell one. The usual one, of 36 bytes, is told before this is called.
+create or replace function pg_temp.as_id(value text, is_swapped boolean) returns text
+language plpgsql immutable as $$
 declare
     bytes bytea;
 begin
-    if value ~ '^\\x([0-9a-f][0-9a-f]){16,90}$' then
+    if value ~ '^\\x[0-9a-f]{32}$' then
         bytes := decode(substr(value, 3), 'hex');
-        if length(bytes) = 16 then
-            -- UUID_TO_BIN(id, 1) puts bytes 6 and 7 first, then 4 and 5, then 0 to 3.
-            if is_swapped then
-                bytes := substring(bytes from 5 for 4)
-                    || substring(bytes from 3 for 2)
-                    || substring(bytes from 1 for 2)
-                    || substring(bytes from 9);
-            end if;
-            return encode(bytes, 'hex')::uuid::text;
+        -- UUID_TO_BIN(id, 1) puts bytes 6 and 7 first, then 4 and 5, then 0 to 3.
+        if is_swapped then
+            bytes := substring(bytes from 5 for 4)
+                || substring(bytes from 3 for 2)
+                || substring(bytes from 1 for 2)
+                || substring(bytes from 9);
         end if;
-        value := encode(bytes, 'escape');
+        return encode(bytes, 'hex')::uuid::text;
     end if;
-    return regexp_replace(value, '^urn:uuid:(?=[0-9a-f])', '', 'i')::uuid::text;
-exception
-    when invalid_text_representation then return null;
+    begin
+        return regexp_replace(
+            case
+                when value ~ '^\\x([0-9a-f][0-9a-f]){32,90}$'
+                    then encode(decode(substr(value, 3), 'hex'), 'escape')
+                else value
+            end,
+            '^urn:uuid:(?=[0-9a-f])', '', 'i'
+        )::uuid::text;
+    exception
+        when invalid_text_representation then return value;
+    end;
 end;
 $$;
-
-create or replace function pg_temp.as_id(value text, is_swapped boolean) returns text
-language sql immutable
-return case
-    when octet_length(value) = 36 or value is null then lower(value)
-    else coalesce(pg_temp.as_usual(value, is_swapped), lower(value))
-end;
 
 -- The order of the bytes as the load found it; an earlier version's says nothing of it.
 create or replace function pg_temp.landed_order(of_table text, of_column text)
@@ -49,13 +48,25 @@ returns table (
 ) language sql stable as $$
     select
         booking._row,
-        pg_temp.as_id(booking.id, (select pg_temp.landed_order('booking', 'id'))),
-        pg_temp.as_id(
-            booking.buyer_id, (select pg_temp.landed_order('booking', 'buyer_id'))
-        ),
-        pg_temp.as_id(
-            booking.stylist_id, (select pg_temp.landed_order('booking', 'stylist_id'))
-        ),
+        case
+            when octet_length(booking.id) = 36 then booking.id
+            else pg_temp.as_id(
+                booking.id, (select pg_temp.landed_order('booking', 'id'))
+            )
+        end,
+        case
+            when octet_length(booking.buyer_id) = 36 then booking.buyer_id
+            else pg_temp.as_id(
+                booking.buyer_id, (select pg_temp.landed_order('booking', 'buyer_id'))
+            )
+        end,
+        case
+            when octet_length(booking.stylist_id) = 36 then booking.stylist_id
+            else pg_temp.as_id(
+                booking.stylist_id,
+                (select pg_temp.landed_order('booking', 'stylist_id'))
+            )
+        end,
         booking.status,
         booking.created_at
     from {staging}.booking as booking
@@ -68,14 +79,28 @@ returns table (
 ) language sql stable as $$
     select
         chat._row,
-        pg_temp.as_id(chat.id, (select pg_temp.landed_order('chat', 'id'))),
-        pg_temp.as_id(
-            chat.booking_id, (select pg_temp.landed_order('chat', 'booking_id'))
-        ),
-        pg_temp.as_id(chat.buyer_id, (select pg_temp.landed_order('chat', 'buyer_id'))),
-        pg_temp.as_id(
-            chat.stylist_id, (select pg_temp.landed_order('chat', 'stylist_id'))
-        ),
+        case
+            when octet_length(chat.id) = 36 then chat.id
+            else pg_temp.as_id(chat.id, (select pg_temp.landed_order('chat', 'id')))
+        end,
+        case
+            when octet_length(chat.booking_id) = 36 then chat.booking_id
+            else pg_temp.as_id(
+                chat.booking_id, (select pg_temp.landed_order('chat', 'booking_id'))
+            )
+        end,
+        case
+            when octet_length(chat.buyer_id) = 36 then chat.buyer_id
+            else pg_temp.as_id(
+                chat.buyer_id, (select pg_temp.landed_order('chat', 'buyer_id'))
+            )
+        end,
+        case
+            when octet_length(chat.stylist_id) = 36 then chat.stylist_id
+            else pg_temp.as_id(
+                chat.stylist_id, (select pg_temp.landed_order('chat', 'stylist_id'))
+            )
+        end,
         chat.is_active,
         chat.created_at,
         chat.updated_at
@@ -89,10 +114,18 @@ returns table (
 ) language sql stable as $$
     select
         message._row,
-        pg_temp.as_id(message.id, (select pg_temp.landed_order('message', 'id'))),
-        pg_temp.as_id(
-            message.chat_id, (select pg_temp.landed_order('message', 'chat_id'))
-        ),
+        case
+            when octet_length(message.id) = 36 then message.id
+            else pg_temp.as_id(
+                message.id, (select pg_temp.landed_order('message', 'id'))
+            )
+        end,
+        case
+            when octet_length(message.chat_id) = 36 then message.chat_id
+            else pg_temp.as_id(
+                message.chat_id, (select pg_temp.landed_order('message', 'chat_id'))
+            )
+        end,
         message.message,
         message.is_from,
         message.is_unread,
@@ -105,15 +138,24 @@ create or replace function pg_temp.landed_mapping()
 returns table (_row bigint, old_id text, new_id text) language sql stable as $$
     select
         mapping._row,
-        pg_temp.as_id(mapping.old_id, false),
-        pg_temp.as_id(mapping.new_id, false)
+        case
+            when octet_length(mapping.old_id) = 36 then mapping.old_id
+            else pg_temp.as_id(mapping.old_id, false)
+        end,
+        case
+            when octet_length(mapping.new_id) = 36 then mapping.new_id
+            else pg_temp.as_id(mapping.new_id, false)
+        end
     from {staging}.user_id_mapping as mapping
 $$;
 
 create or replace function pg_temp.landed_created()
 returns table (id text, success boolean) language sql stable as $$
     select
-        pg_temp.as_id(created.id, false),
+        case
+            when octet_length(created.id) = 36 then created.id
+            else pg_temp.as_id(created.id, false)
+        end,
         created.success
     from {staging}.bookings_created as created
 $$;
