@@ -87,13 +87,14 @@ def open_session(
     ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
     one on this database. ``of_newest`` is for tasks of both pipelines: they work on the
     one whose run is the newest here, or whose run ``of_run`` finds. Raises ``Refused``
-    naming who is at work already, or a name that dbt cannot work with, and what
-    ``of_run`` raises.
+    naming who is at work already, for a name that dbt cannot work with and a ledger of
+    a newer Carryover, and what ``of_run`` raises.
     """
     to = database.target()
     connection = database.connect(to)
     try:
         _require_usable_name(connection)
+        ledger.require_known(connection)
         with database.committed(connection):
             connection.execute(
                 "select set_config('application_name', %s, false)",

@@ -108,7 +108,7 @@ def require_valid(validation: Validation) -> None:
     results = {"migration": "chat", "consolidation": "consolidation"}
     name = f"{results[pipelines.current().name]}-validation-results.json"
     raise CheckFailed(
-        f"{faults(validation)}. Nothing was changed. See {name}, and take the publish "
+        f"{faults(validation)}. They were only read. See {name}, and roll the publish "
         f"back with: {pipelines.current().command('rollback')} --execute"
     )
 
