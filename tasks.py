@@ -38,7 +38,7 @@ from harness.cli import file_argument, task
 from harness.console import Console, json_text
 from harness.cutover import commands as cutovers
 from harness.database import for_program
-from harness.errors import UsageError
+from harness.errors import UsageError, after_other_stages
 from harness.linkage import parse as parse_linkage
 from harness.load.dumps import require_dumps
 from harness.load.selection import parse_tables
@@ -234,7 +234,8 @@ def publish_(_: Context, execute: bool = False) -> None:
         session.console.note("next: ./inv publish --execute")
         return
     stages.preflight(session, needs_backup=True)
-    plan = stages.run_publish(session)
+    with after_other_stages():
+        plan = stages.run_publish(session)
     migration.finish(session, plan.run_id, next_command="./inv validate")
 
 
@@ -749,6 +750,8 @@ def target_create(
     session = stages.open_session(
         Console(), "target.create", names_run=False, exclusive=True
     )
+    if supabase:
+        consolidation.require_own_server(session)
     stages.create_target(session, how)
     if supabase:
         consolidation.make_standins(session)
@@ -837,9 +840,9 @@ def consolidate_publish(_: Context, execute: bool = False) -> None:
         delivery.print_plan(session, stages.plan_publish(session))
         session.console.note("next: ./inv consolidate.publish --execute")
         return
-    consolidation.make_tables(session)
-    stages.preflight(session, needs_backup=True)
-    plan = stages.run_publish(session)
+    with consolidation.tables_made(session):
+        stages.preflight(session, needs_backup=True)
+        plan = stages.run_publish(session)
     consolidation.finish(
         session, plan.run_id, next_command="./inv consolidate.validate"
     )

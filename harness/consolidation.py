@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 
 from psycopg import sql
@@ -27,7 +28,7 @@ from harness.artifacts import read_summary
 from harness.build import BuildResult
 from harness.constraints import Change
 from harness.database import Connection, committed
-from harness.errors import HarnessError, Refused
+from harness.errors import HarnessError, Refused, after_other_stages
 from harness.legacy import Landing
 from harness.security import check, standins
 from harness.stages import Session
@@ -46,19 +47,18 @@ def consolidate(session: Session, *, execute: bool, in_use: bool = False) -> Non
     application did meanwhile is no fault. The artifacts are written also when a stage
     fails, from what has happened by then.
     """
-    run_id = ""
+    run_id = land(session).run_id
     try:
-        run_id = land(session).run_id
-        stages.audit(session, "landing")
-        build(session)
-        if execute:
-            publish(session, in_use=in_use)
-            _check_where_possible(session)
-        else:
-            delivery.print_plan(session, stages.plan_publish(session))
+        with after_other_stages():
+            stages.audit(session, "landing")
+            build(session)
+            if execute:
+                publish(session, in_use=in_use)
+                _check_where_possible(session)
+            else:
+                delivery.print_plan(session, stages.plan_publish(session))
     except HarnessError:
-        if run_id:
-            _finish_stopped(session, run_id)
+        _finish_stopped(session, run_id)
         raise
     finish(session, run_id, None if execute else "./inv consolidate --execute")
 
@@ -95,9 +95,17 @@ def build(
 
 def publish(session: Session, *, in_use: bool) -> None:
     """Publish and prove it; an application without the new tables is given them."""
+    with tables_made(session):
+        delivery.publish_and_prove(session, in_use=in_use)
+
+
+@contextmanager
+def tables_made(session: Session) -> Iterator[None]:
+    """Make the tables that are missing, and remove them when nothing comes of it."""
     make_tables(session)
     try:
-        delivery.publish_and_prove(session, in_use=in_use)
+        with after_other_stages():
+            yield
     except HarnessError:
         _remove_empty_tables(session.connection)
         raise
@@ -220,17 +228,22 @@ def print_reconciliation(session: Session) -> None:
         session.console.result(f"\nSkipped: {said}.")
 
 
+def require_own_server(session: Session) -> None:
+    """Raise ``Refused`` on a server that is not the embedded one."""
+    if not session.target.is_embedded:
+        raise Refused(
+            f"{session.target} is no rehearsal's, and roles would belong to the whole "
+            "server. Nothing was changed. Unset DATABASE_URL to use the embedded one."
+        )
+
+
 def make_standins(session: Session) -> None:
     """Make what Supabase would bring, where it is missing, for a rehearsal.
 
     Raises ``Refused`` on any database but the embedded server's: roles belong to all
     databases of a server.
     """
-    if not session.target.is_embedded:
-        raise Refused(
-            f"{session.target} is no rehearsal's, and roles would belong to the whole "
-            "server. Nothing was changed. Unset DATABASE_URL to use the embedded one."
-        )
+    require_own_server(session)
     with (
         session.console.step("making stand-ins for Supabase") as step,
         committed(session.connection),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import candidates, publish, stages
-from harness.errors import CheckFailed, HarnessError
+from harness.errors import CheckFailed, HarnessError, after_other_stages
 from harness.pipelines import current
 from harness.rollback import Rollback
 from harness.stages import Session
@@ -21,11 +21,12 @@ def publish_and_prove(session: Session, *, in_use: bool) -> publish.Plan:
     stages.preflight(session, needs_backup=False)
     stages.back_up(session)
     done = stages.run_publish(session)
-    try:
-        stages.audit(session, "live")
-    except CheckFailed as failed:
-        raise _taken_back(session, done, str(failed)) from failed
-    validation = stages.run_validate(session, in_use=in_use)
+    with after_other_stages(f"the run {done.run_id} is published and not proved"):
+        try:
+            stages.audit(session, "live")
+        except CheckFailed as failed:
+            raise _taken_back(session, done, str(failed)) from failed
+        validation = stages.run_validate(session, in_use=in_use)
     if not validation.is_valid:
         raise _taken_back(session, done, f"{faults(validation)}.")
     return done
@@ -95,7 +96,8 @@ def _taken_back(session: Session, done: publish.Plan, failed: str) -> CheckFaile
         )
     session.console.warn(f"{failed} Rolling the run back.")
     try:
-        taken = stages.run_rollback(session, done.run_id)
+        with after_other_stages(f"the run {done.run_id} stays published"):
+            taken = stages.run_rollback(session, done.run_id)
     except HarnessError as error:
         return CheckFailed(f"{failed} Rolling the run back failed as well: {error}")
     print_rollback(session, taken)

@@ -9,6 +9,8 @@ them: 0 done, 1 unexpected, 2 usage, 3 a check failed, 4 refused, 130 interrupte
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from harness.escaping import visible
@@ -56,6 +58,26 @@ class Refused(HarnessError):
     """A precondition does not hold, so nothing was changed."""
 
     exit_code = 4
+
+
+@contextmanager
+def after_other_stages(
+    left: str = "nothing was published",
+) -> Iterator[None]:
+    """Let what is refused inside say no more than is true after other stages.
+
+    A stage that has changed nothing says so; where earlier ones have written landing
+    tables, models or live rows it says what is ``left`` in place of that.
+    """
+    try:
+        yield
+    except HarnessError as error:
+        error.args = (
+            str(error)
+            .replace("nothing was changed", left)
+            .replace("Nothing was changed", left[0].upper() + left[1:]),
+        )
+        raise
 
 
 def one_line(text: object) -> str:

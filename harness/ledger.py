@@ -81,13 +81,7 @@ def ensure(connection: Connection) -> None:
         ).format(ledger=sql.Identifier(settings.ledger_schema()))
     )
     # Somebody may have done it while this one waited for the lock.
-    applied = _version(connection)
-    if applied > len(_MIGRATIONS):
-        raise Refused(
-            f"the ledger {settings.ledger_schema()} is at version {applied}, this "
-            f"Carryover knows {len(_MIGRATIONS)}. Nothing was changed. Use the newer "
-            "Carryover."
-        )
+    applied = require_known(connection)
     for version, name in enumerate(_MIGRATIONS[applied:], start=applied + 1):
         connection.execute(query(name))
         connection.execute(
@@ -96,6 +90,18 @@ def ensure(connection: Connection) -> None:
             ),
             [version],
         )
+
+
+def require_known(connection: Connection) -> int:
+    """The ledger's version, 0 without one; raises ``Refused`` when it is newer."""
+    applied = _version(connection)
+    if applied > len(_MIGRATIONS):
+        raise Refused(
+            f"the ledger {settings.ledger_schema()} is at version {applied}, this "
+            f"Carryover knows {len(_MIGRATIONS)}. Nothing was changed. Use the newer "
+            "Carryover."
+        )
+    return applied
 
 
 def _version(connection: Connection) -> int:

@@ -139,6 +139,9 @@ def land(connection: Connection, *, target: str) -> Landing:
     table or column is missing or of another type, and ``LandingFailed`` when the
     database refuses to read or to write; the previous landing then stands.
     """
+    for name in TABLES:
+        _columns(connection, name)
+    connection.rollback()
     with committed(connection):
         ledger.ensure(connection)
     run_id, started = ledger.new_run_id(), datetime.now(timezone.utc)
@@ -177,20 +180,33 @@ def _land_tables(connection: Connection) -> dict[str, TableState]:
     return states
 
 
-def _selection(connection: Connection, name: str) -> sql.Composed:
-    """Compose the query of a table's rows; raises ``Refused`` when it does not fit."""
+def _columns(connection: Connection, name: str) -> Mapping[str, str]:
+    """The types of a table's columns; raises ``Refused`` when it does not fit."""
     table = TABLES[name]
-    schema = (
-        cutover.legacy_schema(connection) if table.is_legacy else settings.live_schema()
-    )
-    relation = sql.Identifier(schema, name)
+    relation = _relation(connection, name)
     present = dict(
         connection.execute(
             query("legacy_columns"), {"table": relation.as_string(connection)}
         ).fetchall()
     )
     if present or not table.is_target:
-        _require_fit(f"{schema}.{name}", table, present)
+        _require_fit(f"{_schema(connection, name)}.{name}", table, present)
+    return present
+
+
+def _schema(connection: Connection, name: str) -> str:
+    is_legacy = TABLES[name].is_legacy
+    return cutover.legacy_schema(connection) if is_legacy else settings.live_schema()
+
+
+def _relation(connection: Connection, name: str) -> sql.Identifier:
+    return sql.Identifier(_schema(connection, name), name)
+
+
+def _selection(connection: Connection, name: str) -> sql.Composed:
+    """Compose the query of a table's rows; raises ``Refused`` when it does not fit."""
+    table, relation = TABLES[name], _relation(connection, name)
+    present = _columns(connection, name)
     # A row that names a copy of its file is read as it was before.
     is_switched = table.is_target and standing.stands(connection, name)
     taken = [

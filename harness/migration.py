@@ -14,7 +14,7 @@ from harness.artifacts import (
 )
 from harness.artifacts.judgement import verdict
 from harness.artifacts.verdict import notes
-from harness.errors import HarnessError
+from harness.errors import HarnessError, after_other_stages
 from harness.linkage import Linkage
 from harness.stages import Inputs, Session
 
@@ -49,18 +49,17 @@ def migrate(
     how = how or linkage.parse(None)
     publish.check_target(session.connection, how)
     session.connection.rollback()
-    run_id = ""
+    run_id = stages.load(session, inputs).run_id
     try:
-        run_id = stages.load(session, inputs).run_id
-        stages.audit(session, "landing")
-        stages.build(session, how=how)
-        if execute:
-            delivery.publish_and_prove(session, in_use=in_use)
-        else:
-            delivery.print_plan(session, stages.plan_publish(session))
+        with after_other_stages():
+            stages.audit(session, "landing")
+            stages.build(session, how=how)
+            if execute:
+                delivery.publish_and_prove(session, in_use=in_use)
+            else:
+                delivery.print_plan(session, stages.plan_publish(session))
     except HarnessError:
-        if run_id:
-            _finish_stopped(session, run_id)
+        _finish_stopped(session, run_id)
         raise
     finish(session, run_id, next_command=None if execute else "./inv publish --execute")
 

@@ -93,14 +93,15 @@ def open_session(
     ``exclusive`` is for tasks that write: until the connection ends, nobody else runs
     one on this database. ``of_newest`` is for tasks of both pipelines: they work on the
     one whose run is the newest here, or whose run ``of_run`` finds. Raises ``Refused``
-    naming who is at work already, when an exclusive task may not write, or for a name
-    that dbt cannot work with, and what ``of_run`` raises.
+    naming who is at work already, when an exclusive task may not write, for a name that
+    dbt cannot work with and a ledger of a newer Carryover, and what ``of_run`` raises.
     """
     to = database.target()
     connection = database.connect(to)
     to = database.resolved(to, connection)
     try:
         _require_usable_name(connection)
+        ledger.require_known(connection)
         if exclusive:
             database.require_writable(connection, to)
         with database.committed(connection):

@@ -92,7 +92,7 @@ def require(preflight: Preflight) -> None:
     raise CheckFailed(
         f"the preflight found {counted(len(failures), 'failure')}. {named}"
         + (f" And {more} more." if more > 0 else "")
-        + " Nothing was changed. See all of them with: "
+        + " Nothing was published. See all of them with: "
         + pipelines.current().command("preflight")
     )
 

@@ -38,8 +38,9 @@ def require(found: SecurityCheck) -> None:
     more = len(found.failures) - 3
     rest = f"; and {more} more" if more > 0 else ""
     raise CheckFailed(
-        f"the live database is not as secure as promised: {named}{rest}. Nothing was "
-        "changed. See each with its remedy: ./inv security.check"
+        f"the live database is not as secure as promised: {named}{rest}. This "
+        "check left the live tables as they are. See each with its remedy: "
+        "./inv security.check"
     )
 
 
