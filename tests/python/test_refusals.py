@@ -285,7 +285,7 @@ PUBLISHING = [
     Case("rollback --execute", "failed", published(*objecting("delete", "chats"))),
     Case("rollback", "cannot be told", published(NO_CONTENT)),
     Case("rollback --execute", "cannot be told", published(NO_CONTENT)),
-    Case("validate", "not as the source", published("delete from media")),
+    Case("validate", "found faults", published("delete from media")),
     Case(
         "validate",
         "",
