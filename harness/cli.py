@@ -38,6 +38,8 @@ EXIT_OUTPUT_CLOSED = 141
 
 #: What Python makes of a byte of the command line that it cannot decode.
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: The options whose files may have names of any bytes.
+_FILES = frozenset({"dump", "bookings", "users"})
 
 
 class Config(invoke.config.Config):
@@ -154,10 +156,11 @@ def _require_value(
         # Invoke takes an option that the task lacks for a value.
         if value in options:
             raise ParseError(f"Flag {argument!r} needed value", context)
-        if isinstance(value, str) and _SURROGATE.search(value):
+        is_file = argument.name in _FILES
+        if isinstance(value, str) and not is_file and _SURROGATE.search(value):
             raise ParseError(
                 f"The option --{argument.name} was given {value!r}, whose bytes are no "
-                "text in this locale. Rename the file, or set LC_ALL=C.UTF-8.",
+                "text in this locale. Set LC_ALL=C.UTF-8, or write it in this locale.",
                 context,
             )
 
