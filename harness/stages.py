@@ -31,6 +31,7 @@ from harness import (
 )
 from harness import build as dbt
 from harness import preflight as checks
+from harness.artifacts.folder import make_private
 from harness.assess import Assessment
 from harness.audit import AuditResult, run_checkpoint
 from harness.backup.store import left_out
@@ -253,7 +254,7 @@ def _data_docs(run_id: str) -> Path:
     folder = settings.artifacts_home() / run_id / "data_docs"
     try:
         Path.home()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
     except RuntimeError:
         raise Refused(
             "Great Expectations asks for the home folder of its user, and this one has "

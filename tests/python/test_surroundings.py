@@ -209,13 +209,27 @@ def test_a_name_that_the_output_cannot_encode_is_escaped(
     assert "täble☃😀" in json.loads(assessed.stdout)["tables"].__str__()
 
 
-@pytest.mark.parametrize("option", ["--dump", "--bookings", "--tables"])
-def test_a_name_that_is_no_text_is_refused(
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("load", "--tables"), ("migrate", "--linkage"), ("rollback", "--run")],
+)
+def test_a_value_that_is_no_text_is_refused(
+    name: str, option: str, environment: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert task(name, option, "bad\udcff") == 2
+    assert f"option {option} was given 'bad\\udcff'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--dump", "--bookings", "--users"])
+def test_a_file_whose_name_is_no_text_is_looked_for(
     option: str, environment: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["--dump", "x.sql", option, "bad\udcff"]
-    assert task("load", *argv) == 2
-    assert f"option {option} was given 'bad\\udcff'" in capsys.readouterr().err
+    dump = str(settings.SAMPLES / "marketplace" / "marketplace.sql")
+    named = [] if option == "--dump" else ["--dump", dump]
+    assert task("load", *named, option, "bad\udcff") == 2
+    said = capsys.readouterr().err
+    assert "bad\\udcff" in said
+    assert "no file" in said or "No such file" in said
 
 
 @pytest.mark.parametrize("closed", ["1", "2", "0"])
