@@ -191,8 +191,6 @@ def carry(connection: Connection, folder: Path) -> None:
     "forms",
     [
         (plain,),
-        (swapped,),
-        (bare,),
         (swapped, bare, braced, plain),
         (urn, spelled, swapped, braced),
     ],
