@@ -50,7 +50,7 @@ def named_when_not_written(
 def make_private(folder: Path) -> None:
     """Make a folder that only its owner may enter, and its parents where they lack.
 
-    A folder that stands is closed to others as well; its parents stay as they are.
+    A folder that exists is closed to others as well; its parents stay as they are.
     """
     if not folder.parent.exists():
         make_private(folder.parent)
@@ -59,7 +59,7 @@ def make_private(folder: Path) -> None:
 
 
 def make_home() -> Path:
-    """Make the folder of all artifacts; one that stands keeps its mode."""
+    """Make the folder of all artifacts; one that exists keeps its mode."""
     home = settings.artifacts_home()
     if not home.exists():
         make_private(home)

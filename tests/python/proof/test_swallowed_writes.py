@@ -95,6 +95,18 @@ UPDATES = {
 }
 
 
+def publish_and_correct(connection: Connection) -> None:
+    """Publish a chat, and build what a later dump says of one of its messages."""
+    world.rehearse(connection, chats=1)
+    world.publish(connection)
+    world.again(
+        connection,
+        chats=[world.chat(1)],
+        messages=[world.message(101, 1, message="corrected at the source")],
+        bookings=[world.booking(1)],
+    )
+
+
 def require_named(error: RowsNotWritten, table: str, done: str) -> None:
     said = str(error)
     assert re.search(rf"of \"public\"\.\"{table}\" were not {done}", said), said
@@ -175,14 +187,7 @@ def test_after_the_named_statement_the_rollback_goes_through(
 def test_an_update_that_is_swallowed_fails_and_names_what_kept_it(
     connection: Connection, database: dict[str, str], way: str
 ) -> None:
-    world.rehearse(connection, chats=1)
-    world.publish(connection)
-    world.again(
-        connection,
-        chats=[world.chat(1)],
-        messages=[world.message(101, 1, message="corrected at the source")],
-        bookings=[world.booking(1)],
-    )
+    publish_and_correct(connection)
     connection.execute(UPDATES[way].encode())
     connection.commit()
     world.back_up(connection)
@@ -196,14 +201,7 @@ def test_an_update_that_is_swallowed_fails_and_names_what_kept_it(
 def test_a_restore_of_updated_rows_that_a_rule_swallows_fails(
     connection: Connection, database: dict[str, str]
 ) -> None:
-    world.rehearse(connection, chats=1)
-    world.publish(connection)
-    world.again(
-        connection,
-        chats=[world.chat(1)],
-        messages=[world.message(101, 1, message="corrected at the source")],
-        bookings=[world.booking(1)],
-    )
+    publish_and_correct(connection)
     world.publish(connection)
     connection.execute(rule("update").encode())
     connection.commit()
